@@ -1,0 +1,232 @@
+#include "postgres_connection.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "test_server.hpp"
+
+namespace {
+
+using rowhouse::Error;
+using rowhouse::ErrorKind;
+using rowhouse::detail::PostgresConnection;
+using rowhouse::detail::PostgresOptions;
+using rowhouse::detail::PostgresParameter;
+using rowhouse::detail::PostgresResult;
+using rowhouse::detail::PostgresStatement;
+
+class PostgresConnectionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ROWHOUSE_NEEDS_SERVER();
+    connection.emplace(PostgresConnection::connect(test_server_url()));
+  }
+  std::string scalar(std::string_view sql) { return std::string(connection->execute(sql).value(0, 0).value_or("NULL")); }
+
+  std::optional<PostgresConnection> connection;
+};
+
+// Feeds one text to a COPY, whatever the buffer's size.
+PostgresConnection::Fill feed(std::string text) {
+  return [text = std::move(text), done = std::size_t{0}](std::span<char> buffer) mutable {
+    const std::size_t size = std::min(buffer.size(), text.size() - done);
+    std::memcpy(buffer.data(), text.data() + done, size);
+    done += size;
+    return size;
+  };
+}
+
+TEST_F(PostgresConnectionTest, PassesParametersAndReadsNulls) {
+  const PostgresResult result =
+      connection->execute("SELECT $1::int + 1 AS next, $2::text AS nothing", {PostgresParameter("41"), std::nullopt});
+  EXPECT_EQ(result.rows(), 1u);
+  EXPECT_EQ(result.column_name(0), "next");
+  EXPECT_EQ(result.column_type(0), 23u);
+  EXPECT_EQ(result.value(0, 0), "42");
+  EXPECT_EQ(result.value(0, 1), std::nullopt);
+  EXPECT_GE(connection->server_version(), 140000);
+}
+
+TEST_F(PostgresConnectionTest, RefusesNulInParameters) {
+  const std::string text("a\0b", 3);
+  EXPECT_EQ(error_of([&] { connection->execute("SELECT $1::text", {PostgresParameter(text)}); }).sqlstate(), "22021");
+  EXPECT_EQ(scalar("SELECT 1"), "1");
+}
+
+TEST_F(PostgresConnectionTest, KeepsWhatTheServerSaysApartFromTheMessage) {
+  connection->execute_script("CREATE TEMP TABLE t (a int PRIMARY KEY, b int CONSTRAINT positive CHECK (b > 0)); INSERT INTO t VALUES (1, 1)");
+  const Error unique = error_of([&] { connection->execute("INSERT INTO t VALUES ($1, 2)", {PostgresParameter("1")}); });
+  EXPECT_EQ(unique.sqlstate(), "23505");
+  EXPECT_EQ(unique.kind(), ErrorKind::kConstraint);
+  EXPECT_EQ(unique.diagnostics().constraint, "t_pkey");
+  EXPECT_EQ(unique.detail(), "Key (a)=(1) already exists.");
+  EXPECT_FALSE(unique.retryable());
+  const Error malformed = error_of([&] { connection->execute("SELECT $1::int", {PostgresParameter("s3cret")}); });
+  EXPECT_EQ(malformed.sqlstate(), "22P02");
+  EXPECT_STREQ(malformed.what(), "invalid input syntax for type integer");
+  EXPECT_NE(malformed.diagnostics().message.find("s3cret"), std::string::npos);
+  EXPECT_EQ(error_of([&] { connection->execute("SELEC 1"); }).kind(), ErrorKind::kStatement);
+}
+
+TEST_F(PostgresConnectionTest, CopiesInAndOut) {
+  connection->execute("CREATE TEMP TABLE t (a int, b text)");
+  std::string rows;
+  for (int i = 0; i < 50'000; ++i) rows += std::to_string(i) + "\tsome text that fills more than one buffer\n";
+  EXPECT_EQ(connection->copy_in("COPY t FROM STDIN", feed(rows)), 50'000u);
+  EXPECT_EQ(scalar("SELECT sum(a) FROM t"), "1249975000");
+  std::string out;
+  EXPECT_EQ(connection->copy_out("COPY (SELECT * FROM t ORDER BY a) TO STDOUT", [&](std::string_view row) { out += row; }), 50'000u);
+  EXPECT_EQ(out, rows);
+}
+
+TEST_F(PostgresConnectionTest, NamesTheCopyLine) {
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  const Error error = error_of([&] { connection->copy_in("COPY t FROM STDIN", feed("1\n2\nx\n")); });
+  EXPECT_EQ(error.sqlstate(), "22P02");
+  EXPECT_EQ(error.diagnostics().context, "COPY t, line 3, column a: \"x\"");
+  EXPECT_EQ(scalar("SELECT count(*) FROM t"), "0");
+}
+
+TEST_F(PostgresConnectionTest, AbortsTheCopyWhenTheSourceThrows) {
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  bool first = true;
+  const auto fill = [&](std::span<char> buffer) -> std::size_t {
+    if (!std::exchange(first, false)) throw std::domain_error("source broke");
+    std::memcpy(buffer.data(), "1\n", 2);
+    return 2;
+  };
+  EXPECT_THROW(connection->copy_in("COPY t FROM STDIN", fill), std::domain_error);
+  EXPECT_EQ(scalar("SELECT count(*) FROM t"), "0");
+  const auto take = [](std::string_view) { throw std::domain_error("sink broke"); };
+  EXPECT_THROW(connection->copy_out("COPY (SELECT generate_series(1, 1000000)) TO STDOUT", take), std::domain_error);
+  EXPECT_EQ(scalar("SELECT 7"), "7");
+}
+
+TEST_F(PostgresConnectionTest, RefusesCopyInTheWrongCall) {
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  EXPECT_EQ(error_of([&] { connection->execute("COPY t FROM STDIN"); }).sqlstate(), "0A000");
+  EXPECT_EQ(error_of([&] { connection->execute("COPY t TO STDOUT"); }).sqlstate(), "0A000");
+  EXPECT_EQ(error_of([&] { connection->execute_script("COPY t FROM STDIN"); }).sqlstate(), "0A000");
+  EXPECT_EQ(error_of([&] { connection->copy_in("COPY t TO STDOUT", feed("")); }).sqlstate(), "42601");
+  EXPECT_EQ(error_of([&] { connection->copy_in("SELECT 1", feed("")); }).sqlstate(), "42601");
+  EXPECT_EQ(scalar("SELECT 1"), "1");
+}
+
+TEST_F(PostgresConnectionTest, PipelineStopsAtTheFirstError) {
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  const std::array<PostgresParameter, 1> bad{"x"};
+  const std::array statements{PostgresStatement{"INSERT INTO t VALUES (1)", {}},
+                              PostgresStatement{"INSERT INTO t VALUES ($1)", bad},
+                              PostgresStatement{"INSERT INTO t VALUES (3)", {}}};
+  EXPECT_EQ(error_of([&] { connection->execute_pipeline(statements); }).sqlstate(), "22P02");
+  EXPECT_EQ(scalar("SELECT count(*) FROM t"), "0");
+  const auto results = connection->execute_pipeline(std::span(statements).first(1));
+  EXPECT_EQ(results.at(0).affected_rows(), 1u);
+  EXPECT_EQ(results.at(0).command_tag(), "INSERT 0 1");
+}
+
+TEST_F(PostgresConnectionTest, TransactionsAndSavepoints) {
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  connection->begin();
+  connection->execute("INSERT INTO t VALUES (1)");
+  connection->savepoint("here");
+  connection->execute("INSERT INTO t VALUES (2)");
+  connection->rollback_to("here");
+  connection->release("here");
+  EXPECT_TRUE(connection->in_transaction());
+  connection->commit();
+  EXPECT_EQ(scalar("SELECT sum(a) FROM t"), "1");
+  connection->begin();
+  EXPECT_THROW(connection->execute("SELECT 1/0"), Error);
+  EXPECT_EQ(error_of([&] { connection->commit(); }).sqlstate(), "25P02");
+  EXPECT_FALSE(connection->in_transaction());
+  connection->rollback();
+}
+
+TEST_F(PostgresConnectionTest, CancelStopsAStatement) {
+  std::thread other([this] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    connection->cancel();
+  });
+  const Error error = error_of([&] { connection->execute("SELECT pg_sleep(60)"); });
+  other.join();
+  EXPECT_EQ(error.sqlstate(), "57014");
+  EXPECT_EQ(error.kind(), ErrorKind::kCancelled);
+}
+
+TEST_F(PostgresConnectionTest, ALostConnectionIsInDoubtOnlyWhereACommitWasUnderWay) {
+  const auto end_backend = [&] {
+    PostgresConnection other = PostgresConnection::connect(test_server_url());
+    other.execute("SELECT pg_terminate_backend($1, 5000)", {PostgresParameter(std::to_string(connection->backend_pid()))});
+  };
+  connection->begin();
+  connection->execute("SELECT 1");
+  end_backend();
+  const Error mid = error_of([&] { connection->execute("SELECT 1"); });
+  EXPECT_EQ(mid.kind(), ErrorKind::kConnection);
+  EXPECT_FALSE(mid.in_doubt());
+  EXPECT_TRUE(mid.retryable());
+  EXPECT_FALSE(connection->usable());
+  EXPECT_NO_THROW(connection->rollback());
+
+  connection.emplace(PostgresConnection::connect(test_server_url()));
+  connection->begin();
+  end_backend();
+  const Error late = error_of([&] { connection->commit(); });
+  EXPECT_EQ(late.sqlstate(), "08007");
+  EXPECT_TRUE(late.in_doubt());
+  EXPECT_FALSE(late.retryable());
+
+  connection.emplace(PostgresConnection::connect(test_server_url()));
+  EXPECT_TRUE(connection->usable());
+  end_backend();
+  EXPECT_FALSE(connection->usable());
+}
+
+TEST_F(PostgresConnectionTest, HandsOnNotices) {
+  std::string seen;
+  connection->on_notice([&](const rowhouse::detail::PostgresNotice& notice) {
+    seen = std::string(notice.severity) + ' ' + std::string(notice.sqlstate) + ' ' + std::string(notice.message);
+  });
+  connection->execute_script("DO $$ BEGIN RAISE WARNING 'look here' USING ERRCODE = '01000'; END $$");
+  EXPECT_EQ(seen, "WARNING 01000 look here");
+}
+
+TEST_F(PostgresConnectionTest, QuotesIdentifiers) { EXPECT_EQ(connection->quote_identifier("a\"b"), "\"a\"\"b\""); }
+
+TEST(PostgresConnect, NeverPrintsThePassword) {
+  const Error error = error_of([] { PostgresConnection::connect("postgresql://bob:s3cret@/x?host=/nowhere&sslpassword=s3cret"); });
+  EXPECT_EQ(error.sqlstate(), "08001");
+  EXPECT_EQ(std::string(error.what()).find("s3cret"), std::string::npos) << error.what();
+  EXPECT_NE(std::string(error.what()).find("bob:***@"), std::string::npos) << error.what();
+  EXPECT_EQ(error.diagnostics().message.find("s3cret"), std::string::npos);
+}
+
+TEST(PostgresConnect, NamesUnknownParametersAndWrongSchemes) {
+  const Error unknown = error_of([] { PostgresConnection::connect("postgresql://h/x?ssl_mode=s3cret"); });
+  EXPECT_EQ(unknown.kind(), ErrorKind::kConfiguration);
+  EXPECT_STREQ(unknown.what(), "the PostgreSQL URL has the unknown parameter \"ssl_mode\"");
+  EXPECT_EQ(error_of([] { PostgresConnection::connect("sqlite:///x.db"); }).kind(), ErrorKind::kConfiguration);
+}
+
+TEST_F(PostgresConnectionTest, TellsTheSqlstateOfARefusedConnection) {
+  const std::string server = test_server_url();
+  const Error error = error_of([&] { PostgresConnection::connect(server + "&dbname=no_such_database"); });
+  EXPECT_EQ(error.sqlstate(), "3D000");
+  EXPECT_EQ(std::string(error.what()).find("LOCATION"), std::string::npos) << error.what();
+  EXPECT_EQ(std::string(error.what()).find("3D000"), std::string::npos) << error.what();
+}
+
+TEST(PostgresConnect, GivesUpAfterTheTimeout) {
+  // An address reserved for documentation: packets to it go nowhere, or are refused at once.
+  const auto start = std::chrono::steady_clock::now();
+  PostgresOptions options;
+  options.connect_timeout = std::chrono::milliseconds(300);
+  const Error error = error_of([&] { PostgresConnection::connect("postgresql://192.0.2.1/x", options); });
+  EXPECT_EQ(error.sqlstate(), "08001");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+}  // namespace
