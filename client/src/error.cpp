@@ -14,30 +14,18 @@ struct KindRule {
 
 // First match wins: single codes stand before their class.
 constexpr std::array kKindRules{
-    KindRule{"40003", ErrorKind::kConnection},
-    KindRule{"40", ErrorKind::kSerialization},
-    KindRule{"08", ErrorKind::kConnection},
-    KindRule{"57P01", ErrorKind::kConnection},
-    KindRule{"57P02", ErrorKind::kConnection},
-    KindRule{"57P03", ErrorKind::kConnection},
-    KindRule{"57P05", ErrorKind::kConnection},
-    KindRule{"57014", ErrorKind::kCancelled},
-    KindRule{"28", ErrorKind::kPermission},
-    KindRule{"42501", ErrorKind::kPermission},
-    KindRule{"55P03", ErrorKind::kBusy},
-    KindRule{"23", ErrorKind::kConstraint},
-    KindRule{"44", ErrorKind::kConstraint},
-    KindRule{"22", ErrorKind::kData},
-    KindRule{"42804", ErrorKind::kData},
-    KindRule{"F0", ErrorKind::kConfiguration},
-    KindRule{"42", ErrorKind::kStatement},
-    KindRule{"3D", ErrorKind::kStatement},
-    KindRule{"3F", ErrorKind::kStatement},
-    KindRule{"25", ErrorKind::kState},
-    KindRule{"55", ErrorKind::kState},
-    KindRule{"53", ErrorKind::kResource},
-    KindRule{"54", ErrorKind::kResource},
-    KindRule{"58", ErrorKind::kResource},
+    KindRule{"40003", ErrorKind::kConnection}, KindRule{"40", ErrorKind::kSerialization},
+    KindRule{"08", ErrorKind::kConnection},    KindRule{"57P01", ErrorKind::kConnection},
+    KindRule{"57P02", ErrorKind::kConnection}, KindRule{"57P03", ErrorKind::kConnection},
+    KindRule{"57P05", ErrorKind::kConnection}, KindRule{"57014", ErrorKind::kCancelled},
+    KindRule{"28", ErrorKind::kPermission},    KindRule{"42501", ErrorKind::kPermission},
+    KindRule{"55P03", ErrorKind::kBusy},       KindRule{"23", ErrorKind::kConstraint},
+    KindRule{"44", ErrorKind::kConstraint},    KindRule{"22", ErrorKind::kData},
+    KindRule{"42804", ErrorKind::kData},       KindRule{"F0", ErrorKind::kConfiguration},
+    KindRule{"42", ErrorKind::kStatement},     KindRule{"3D", ErrorKind::kStatement},
+    KindRule{"3F", ErrorKind::kStatement},     KindRule{"25", ErrorKind::kState},
+    KindRule{"55", ErrorKind::kState},         KindRule{"53", ErrorKind::kResource},
+    KindRule{"54", ErrorKind::kResource},      KindRule{"58", ErrorKind::kResource},
 };
 
 constexpr std::array<std::string_view, 7> kRetryable{"40001", "40P01", "55P03", "08006", "57P01", "57P02", "57P03"};
@@ -95,18 +83,30 @@ void throw_error(std::string_view sqlstate, const std::string& message, Diagnost
 
 std::string_view to_string(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::kConfiguration: return "configuration";
-    case ErrorKind::kConnection: return "connection";
-    case ErrorKind::kPermission: return "permission";
-    case ErrorKind::kConstraint: return "constraint";
-    case ErrorKind::kSerialization: return "serialization";
-    case ErrorKind::kBusy: return "busy";
-    case ErrorKind::kCancelled: return "cancelled";
-    case ErrorKind::kData: return "data";
-    case ErrorKind::kStatement: return "statement";
-    case ErrorKind::kState: return "state";
-    case ErrorKind::kResource: return "resource";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kConfiguration:
+      return "configuration";
+    case ErrorKind::kConnection:
+      return "connection";
+    case ErrorKind::kPermission:
+      return "permission";
+    case ErrorKind::kConstraint:
+      return "constraint";
+    case ErrorKind::kSerialization:
+      return "serialization";
+    case ErrorKind::kBusy:
+      return "busy";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kData:
+      return "data";
+    case ErrorKind::kStatement:
+      return "statement";
+    case ErrorKind::kState:
+      return "state";
+    case ErrorKind::kResource:
+      return "resource";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }

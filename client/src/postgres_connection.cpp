@@ -226,11 +226,13 @@ class ParameterArrays {
 ResultPtr PostgresConnection::Impl::run(std::string_view sql, std::span<const PostgresParameter> parameters,
                                         bool may_commit) const {
   const ParameterArrays arrays(parameters);
-  ResultPtr result(PQexecParams(get(), std::string(sql).c_str(), arrays.size(), nullptr, arrays.data(), nullptr,
-                                nullptr, 0));
+  ResultPtr result(
+      PQexecParams(get(), std::string(sql).c_str(), arrays.size(), nullptr, arrays.data(), nullptr, nullptr, 0));
   if (result && (PQresultStatus(result.get()) == PGRES_COPY_IN || PQresultStatus(result.get()) == PGRES_COPY_OUT)) {
-    if (PQresultStatus(result.get()) == PGRES_COPY_IN) PQputCopyEnd(get(), "COPY needs copy_in");
-    else drain_copy_out();
+    if (PQresultStatus(result.get()) == PGRES_COPY_IN)
+      PQputCopyEnd(get(), "COPY needs copy_in");
+    else
+      drain_copy_out();
     drain();
     throw_error("0A000", "COPY to or from the client needs copy_in or copy_out");
   }
@@ -260,12 +262,14 @@ PostgresConnection PostgresConnection::connect(const Url& url, const PostgresOpt
   PQsetNoticeReceiver(connection, &Impl::receive_notice, impl.get());
   std::optional<Clock::time_point> deadline;
   if (options.connect_timeout.count() > 0) deadline = Clock::now() + options.connect_timeout;
-  for (PostgresPollingStatusType step = PGRES_POLLING_WRITING; step != PGRES_POLLING_OK; step = PQconnectPoll(connection)) {
+  for (PostgresPollingStatusType step = PGRES_POLLING_WRITING; step != PGRES_POLLING_OK;
+       step = PQconnectPoll(connection)) {
     if (step == PGRES_POLLING_FAILED) throw_connect_error(connection, url);
     if (!wait_for(PQsocket(connection), step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
-      throw ConnectionError("08001", "cannot connect to " + url.masked() + " within " +
-                                         std::to_string(options.connect_timeout.count()) + " ms",
-                            Diagnostics{.hint = "Check host and port of the URL, and the network between."});
+      throw ConnectionError(
+          "08001",
+          "cannot connect to " + url.masked() + " within " + std::to_string(options.connect_timeout.count()) + " ms",
+          Diagnostics{.hint = "Check host and port of the URL, and the network between."});
     }
   }
   PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
@@ -319,8 +323,10 @@ std::vector<PostgresResult> PostgresConnection::Impl::run_pipeline(std::span<con
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_PIPELINE_SYNC) break;
     if (status == PGRES_PIPELINE_ABORTED) continue;
-    if (failed(result.get())) error = std::move(result);
-    else results.emplace_back(result.release());
+    if (failed(result.get()))
+      error = std::move(result);
+    else
+      results.emplace_back(result.release());
   }
   if (PQstatus(connection) == CONNECTION_OK) PQexitPipelineMode(connection);
   if (error || results.size() < statements.size()) throw_result_error(connection, error.get(), may_commit);
@@ -382,8 +388,8 @@ void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::st
     return;
   }
   const std::array<PostgresParameter, 1> parameters{*tenant};
-  const std::array<PostgresStatement, 2> statements{
-      PostgresStatement{begin_sql, {}}, PostgresStatement{"SELECT rowhouse.set_tenant($1)", parameters}};
+  const std::array<PostgresStatement, 2> statements{PostgresStatement{begin_sql, {}},
+                                                    PostgresStatement{"SELECT rowhouse.set_tenant($1)", parameters}};
   try {
     impl_->run_pipeline(statements, false);
   } catch (...) {
@@ -405,7 +411,9 @@ void PostgresConnection::rollback() {
   impl_->run("ROLLBACK", {}, false);
 }
 
-void PostgresConnection::savepoint(std::string_view name) { impl_->run("SAVEPOINT " + quote_identifier(name), {}, false); }
+void PostgresConnection::savepoint(std::string_view name) {
+  impl_->run("SAVEPOINT " + quote_identifier(name), {}, false);
+}
 void PostgresConnection::rollback_to(std::string_view name) {
   impl_->run("ROLLBACK TO SAVEPOINT " + quote_identifier(name), {}, false);
 }

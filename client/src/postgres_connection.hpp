@@ -22,10 +22,10 @@ class ROWHOUSE_EXPORT PostgresResult {
   std::size_t rows() const noexcept;
   std::size_t columns() const noexcept;
   std::string_view column_name(std::size_t column) const;
-  unsigned column_type(std::size_t column) const;                                     // the type's OID
+  unsigned column_type(std::size_t column) const;                                    // the type's OID
   std::optional<std::string_view> value(std::size_t row, std::size_t column) const;  // nullopt: NULL
-  std::size_t affected_rows() const;       // of INSERT, UPDATE, DELETE, MERGE, COPY; rows of SELECT
-  std::string_view command_tag() const;    // for example "INSERT 0 1"
+  std::size_t affected_rows() const;     // of INSERT, UPDATE, DELETE, MERGE, COPY; rows of SELECT
+  std::string_view command_tag() const;  // for example "INSERT 0 1"
 
  private:
   std::shared_ptr<void> result_;
@@ -53,7 +53,8 @@ struct PostgresNotice {
 // One connection of libpq, blocking. Every failure is a rowhouse::Error. Not thread-safe but for cancel().
 class ROWHOUSE_EXPORT PostgresConnection {
  public:
-  // Fills the buffer and returns how many bytes it wrote; 0 ends the COPY. An exception aborts the COPY and is rethrown.
+  // Fills the buffer and returns how many bytes it wrote; 0 ends the COPY. An exception aborts the COPY and is
+  // rethrown.
   using Fill = std::function<std::size_t(std::span<char> buffer)>;
   // Takes one COPY data message. An exception cancels the COPY and is rethrown.
   using Take = std::function<void(std::string_view message)>;
@@ -68,13 +69,14 @@ class ROWHOUSE_EXPORT PostgresConnection {
   // One statement; $1, $2 ... are the parameters.
   PostgresResult execute(std::string_view sql, std::span<const PostgresParameter> parameters = {});
   PostgresResult execute(std::string_view sql, std::initializer_list<PostgresParameter> parameters);
-  // Several statements in one string, without parameters or results. Outside a transaction block they are one transaction.
+  // Several statements in one string, without parameters or results. Outside a transaction block they are one
+  // transaction.
   void execute_script(std::string_view sql);
   // Several statements in one round trip. The first error is thrown; the statements after it did not run.
   std::vector<PostgresResult> execute_pipeline(std::span<const PostgresStatement> statements);
 
-  std::size_t copy_in(std::string_view sql, const Fill& fill);    // rows copied
-  std::size_t copy_out(std::string_view sql, const Take& take);   // rows copied
+  std::size_t copy_in(std::string_view sql, const Fill& fill);   // rows copied
+  std::size_t copy_out(std::string_view sql, const Take& take);  // rows copied
 
   // With a tenant, BEGIN and rowhouse.set_tenant travel in one round trip; when the latter fails, nothing is open.
   void begin(std::string_view begin_sql = "BEGIN", std::optional<std::string_view> tenant = std::nullopt);

@@ -20,9 +20,8 @@ std::string trimmed(std::string text) {
 }
 
 bool is_sqlstate(std::string_view text) {
-  return text.size() == 5 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isdigit(c) != 0 || std::isupper(c) != 0;
-         });
+  return text.size() == 5 && std::all_of(text.begin(), text.end(),
+                                         [](unsigned char c) { return std::isdigit(c) != 0 || std::isupper(c) != 0; });
 }
 
 // Takes ":  28P01: " out of a verbose message, returning the code of the last one, and drops LOCATION lines.
@@ -41,9 +40,11 @@ std::string extract_sqlstate(std::string& text) {
 }
 
 std::string connect_hint(std::string_view sqlstate) {
-  if (sqlstate == "28P01" || sqlstate == "28000") return "Check the user and the password of the URL, and the server's pg_hba.conf.";
+  if (sqlstate == "28P01" || sqlstate == "28000")
+    return "Check the user and the password of the URL, and the server's pg_hba.conf.";
   if (sqlstate == "3D000") return "Create the database, or correct its name in the URL.";
-  if (sqlstate == "53300") return "The server has no free connection: lower the pools' maximum or raise max_connections.";
+  if (sqlstate == "53300")
+    return "The server has no free connection: lower the pools' maximum or raise max_connections.";
   return "Check that the server runs and that host and port of the URL are right.";
 }
 
@@ -71,10 +72,13 @@ void throw_result_error(PGconn* connection, const PGresult* result, bool may_hav
     const bool in_doubt = may_have_committed;
     std::string said = trimmed(sqlstate.empty() ? PQerrorMessage(connection) : field(result, PG_DIAG_MESSAGE_PRIMARY));
     const std::string message =
-        in_doubt ? "the connection was lost while a change was being committed: it may or may not have happened" : "the connection to the server was lost";
+        in_doubt ? "the connection was lost while a change was being committed: it may or may not have happened"
+                 : "the connection to the server was lost";
     const std::string hint = in_doubt ? "Look whether the change is there before doing it again." : "Connect again.";
-    if (in_doubt) sqlstate = "08007";
-    else if (kind_of_sqlstate(sqlstate) != ErrorKind::kConnection) sqlstate = "08006";
+    if (in_doubt)
+      sqlstate = "08007";
+    else if (kind_of_sqlstate(sqlstate) != ErrorKind::kConnection)
+      sqlstate = "08006";
     throw ConnectionError(sqlstate, message, Diagnostics{.message = std::move(said), .hint = hint}, in_doubt);
   }
   Diagnostics diagnostics;

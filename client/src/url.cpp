@@ -141,8 +141,9 @@ Url Url::parse(std::string_view text) {
   if (slash != std::string_view::npos) url.database_ = percent_decode(rest.substr(slash + 1), "path");
   if (url.is_sqlite()) {
     if (!authority.empty()) {
-      throw ConfigurationError("a sqlite URL has no host: there are three slashes before a relative path, four before an absolute one",
-                               "For example sqlite:///./data/main.db or sqlite:////srv/data/main.db.");
+      throw ConfigurationError(
+          "a sqlite URL has no host: there are three slashes before a relative path, four before an absolute one",
+          "For example sqlite:///./data/main.db or sqlite:////srv/data/main.db.");
     }
     if (url.database_ == ":memory:") url.database_.clear();
     return url;

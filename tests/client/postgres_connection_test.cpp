@@ -23,7 +23,9 @@ class PostgresConnectionTest : public ::testing::Test {
     ROWHOUSE_NEEDS_SERVER();
     connection.emplace(PostgresConnection::connect(test_server_url()));
   }
-  std::string scalar(std::string_view sql) { return std::string(connection->execute(sql).value(0, 0).value_or("NULL")); }
+  std::string scalar(std::string_view sql) {
+    return std::string(connection->execute(sql).value(0, 0).value_or("NULL"));
+  }
 
   std::optional<PostgresConnection> connection;
 };
@@ -56,7 +58,8 @@ TEST_F(PostgresConnectionTest, RefusesNulInParameters) {
 }
 
 TEST_F(PostgresConnectionTest, KeepsWhatTheServerSaysApartFromTheMessage) {
-  connection->execute_script("CREATE TEMP TABLE t (a int PRIMARY KEY, b int CONSTRAINT positive CHECK (b > 0)); INSERT INTO t VALUES (1, 1)");
+  connection->execute_script(
+      "CREATE TEMP TABLE t (a int PRIMARY KEY, b int CONSTRAINT positive CHECK (b > 0)); INSERT INTO t VALUES (1, 1)");
   const Error unique = error_of([&] { connection->execute("INSERT INTO t VALUES ($1, 2)", {PostgresParameter("1")}); });
   EXPECT_EQ(unique.sqlstate(), "23505");
   EXPECT_EQ(unique.kind(), ErrorKind::kConstraint);
@@ -77,7 +80,9 @@ TEST_F(PostgresConnectionTest, CopiesInAndOut) {
   EXPECT_EQ(connection->copy_in("COPY t FROM STDIN", feed(rows)), 50'000u);
   EXPECT_EQ(scalar("SELECT sum(a) FROM t"), "1249975000");
   std::string out;
-  EXPECT_EQ(connection->copy_out("COPY (SELECT * FROM t ORDER BY a) TO STDOUT", [&](std::string_view row) { out += row; }), 50'000u);
+  EXPECT_EQ(
+      connection->copy_out("COPY (SELECT * FROM t ORDER BY a) TO STDOUT", [&](std::string_view row) { out += row; }),
+      50'000u);
   EXPECT_EQ(out, rows);
 }
 
@@ -159,7 +164,8 @@ TEST_F(PostgresConnectionTest, CancelStopsAStatement) {
 TEST_F(PostgresConnectionTest, ALostConnectionIsInDoubtOnlyWhereACommitWasUnderWay) {
   const auto end_backend = [&] {
     PostgresConnection other = PostgresConnection::connect(test_server_url());
-    other.execute("SELECT pg_terminate_backend($1, 5000)", {PostgresParameter(std::to_string(connection->backend_pid()))});
+    other.execute("SELECT pg_terminate_backend($1, 5000)",
+                  {PostgresParameter(std::to_string(connection->backend_pid()))});
   };
   connection->begin();
   connection->execute("SELECT 1");
@@ -197,7 +203,8 @@ TEST_F(PostgresConnectionTest, HandsOnNotices) {
 TEST_F(PostgresConnectionTest, QuotesIdentifiers) { EXPECT_EQ(connection->quote_identifier("a\"b"), "\"a\"\"b\""); }
 
 TEST(PostgresConnect, NeverPrintsThePassword) {
-  const Error error = error_of([] { PostgresConnection::connect("postgresql://bob:s3cret@/x?host=/nowhere&sslpassword=s3cret"); });
+  const Error error =
+      error_of([] { PostgresConnection::connect("postgresql://bob:s3cret@/x?host=/nowhere&sslpassword=s3cret"); });
   EXPECT_EQ(error.sqlstate(), "08001");
   EXPECT_EQ(std::string(error.what()).find("s3cret"), std::string::npos) << error.what();
   EXPECT_NE(std::string(error.what()).find("bob:***@"), std::string::npos) << error.what();

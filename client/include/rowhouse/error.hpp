@@ -27,7 +27,8 @@ enum class ErrorKind {
 
 ROWHOUSE_EXPORT std::string_view to_string(ErrorKind kind) noexcept;
 
-// What the database said, word for word. May contain values of rows and parameters: do not log it where those must not be.
+// What the database said, word for word. May contain values of rows and parameters: do not log it where those must not
+// be.
 struct Diagnostics {
   std::string message{};
   std::string detail{};
