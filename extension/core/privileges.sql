@@ -1,0 +1,39 @@
+-- Who may call what. Every function runs with its caller's rights, but for tenant_status, which reads the registry for those
+-- who may not. PUBLIC sets, reads and resets the tenant; all else is for the owner and for whom the owner grants it:
+--   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or imports
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rowhouse FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+  rowhouse.version(), rowhouse.check_tenant_id(text), rowhouse.tenant_status(text), rowhouse.set_tenant(text, boolean),
+  rowhouse.current_tenant(), rowhouse.reset_tenant() TO PUBLIC;
+
+-- Default privileges let roles into every new table; the rows of these belong to every tenant. Later grants are left alone.
+DO $tables$
+DECLARE
+  entry record;
+BEGIN
+  FOR entry IN
+    SELECT DISTINCT c.oid::regclass AS relation, a.grantee::regrole AS grantee
+      FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a
+      WHERE c.relnamespace = to_regnamespace('rowhouse') AND a.grantee NOT IN (0, c.relowner)
+        AND current_setting('rowhouse_install.is_new')::boolean
+  LOOP
+    EXECUTE format('REVOKE ALL ON %s FROM %s', entry.relation, entry.grantee);
+  END LOOP;
+END
+$tables$;
+
+-- As an extension: the rows of these tables are the user's, and belong into a dump.
+DO $dump$
+DECLARE
+  relation regclass;
+BEGIN
+  IF EXISTS (SELECT FROM pg_extension WHERE extname = 'rowhouse') THEN
+    FOREACH relation IN ARRAY ARRAY['rowhouse.tenant', 'rowhouse.import_chunk', 'rowhouse.import_chunk_id_seq',
+                                    'rowhouse.import_reject', 'rowhouse.import_reject_id_seq']::regclass[]
+    LOOP
+      PERFORM pg_extension_config_dump(relation, '');
+    END LOOP;
+  END IF;
+END
+$dump$;

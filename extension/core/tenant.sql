@@ -1,0 +1,149 @@
+-- The registry of tenants, and the tenant context: the setting rowhouse.tenant.
+--
+-- The setting is an ordinary one. Whoever may send SQL may also SET it, so it keeps apart the tenants of an application that
+-- chooses the tenant itself; it does not stop a tenant who can send SQL of its own.
+
+-- An id that is safe in a file name, a log line and a policy, and looks like no other id.
+CREATE OR REPLACE FUNCTION rowhouse.check_tenant_id(id text) RETURNS text
+  LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  problem text := CASE
+    WHEN id IS NULL THEN 'is NULL'
+    WHEN id = '' THEN 'is empty'
+    WHEN octet_length(id) > 128 THEN format('is %s bytes long, at most 128 are allowed', octet_length(id))
+    WHEN id ~ '^[-. ]' THEN 'starts with a dot, a hyphen or a blank'
+    WHEN id ~ ' $' THEN 'ends with a blank'
+    WHEN id ~ '[\u0001-\u001f\u007f]' THEN 'holds a control character'
+    WHEN id ~ '[/\\]' THEN 'holds a slash'
+    WHEN id ~ '[\u0080-\u00a0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]' THEN 'holds an invisible character'
+  END;
+BEGIN
+  IF problem IS NOT NULL THEN
+    RAISE invalid_parameter_value USING
+      MESSAGE = 'the tenant id ' || problem,
+      HINT = 'A tenant id is 1 to 128 bytes without control characters, slashes or invisible characters, and starts '
+        'with neither a dot, a hyphen nor a blank.';
+  END IF;
+  RETURN id;
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.check_tenant_id(text) IS 'Returns a well-formed tenant id as it is; raises 22023 for any other';
+
+CREATE TABLE IF NOT EXISTS rowhouse.tenant (
+  id text CONSTRAINT tenant_pkey PRIMARY KEY CONSTRAINT tenant_id_valid CHECK (rowhouse.check_tenant_id(id) IS NOT NULL),
+  status text NOT NULL DEFAULT 'active' CONSTRAINT tenant_status_valid CHECK (status IN ('active', 'suspended')),
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rowhouse.tenant IS 'The tenants that may be set as the current one';
+REVOKE ALL ON rowhouse.tenant FROM PUBLIC;
+
+-- Application roles set a tenant without being able to read the registry: this is all they learn of it, one id at a time.
+CREATE OR REPLACE FUNCTION rowhouse.tenant_status(id text) RETURNS text
+  LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN (SELECT registered.status FROM rowhouse.tenant AS registered WHERE registered.id = tenant_status.id);
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.tenant_status(text) IS 'active, suspended, or NULL for a tenant that is not registered';
+
+CREATE OR REPLACE FUNCTION rowhouse.create_tenant(id text, if_not_exists boolean DEFAULT false) RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  INSERT INTO rowhouse.tenant (id) VALUES (rowhouse.check_tenant_id(create_tenant.id)) ON CONFLICT DO NOTHING;
+  IF NOT FOUND AND if_not_exists IS NOT TRUE THEN
+    RAISE unique_violation USING
+      MESSAGE = format('tenant "%s" exists already', create_tenant.id),
+      HINT = 'Call rowhouse.create_tenant(id, true) to accept a tenant that exists.';
+  END IF;
+  RETURN create_tenant.id;
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.create_tenant(text, boolean) IS 'Registers a tenant; raises 23505 when it exists, unless if_not_exists';
+
+CREATE OR REPLACE FUNCTION rowhouse.change_tenant_status(tenant text, new_status text) RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  UPDATE rowhouse.tenant AS registered SET status = new_status WHERE registered.id = change_tenant_status.tenant;
+  IF NOT FOUND THEN
+    PERFORM rowhouse.check_tenant_id(change_tenant_status.tenant);
+    RAISE undefined_object USING
+      MESSAGE = format('tenant "%s" is unknown', change_tenant_status.tenant),
+      HINT = 'rowhouse.list_tenants() shows those that are registered.';
+  END IF;
+  RETURN change_tenant_status.tenant;
+END
+$function$;
+
+-- Transactions that have set the tenant already go on to their end.
+CREATE OR REPLACE FUNCTION rowhouse.suspend_tenant(tenant text) RETURNS text
+  LANGUAGE sql
+  SET search_path = pg_catalog, pg_temp
+  RETURN rowhouse.change_tenant_status(tenant, 'suspended');
+COMMENT ON FUNCTION rowhouse.suspend_tenant(text) IS 'From now on set_tenant refuses this tenant; its rows stay';
+
+CREATE OR REPLACE FUNCTION rowhouse.resume_tenant(tenant text) RETURNS text
+  LANGUAGE sql
+  SET search_path = pg_catalog, pg_temp
+  RETURN rowhouse.change_tenant_status(tenant, 'active');
+COMMENT ON FUNCTION rowhouse.resume_tenant(text) IS 'Ends a suspension';
+
+CREATE OR REPLACE FUNCTION rowhouse.list_tenants() RETURNS TABLE(id text, status text, created_at timestamptz)
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT registered.id, registered.status, registered.created_at
+    FROM rowhouse.tenant AS registered ORDER BY registered.id COLLATE "C";
+END;
+COMMENT ON FUNCTION rowhouse.list_tenants() IS 'The registered tenants, by id';
+
+-- Guaranteed: it returns with the tenant set, or raises and sets nothing. An error takes the transaction with it, and with
+-- that every tenant set inside of it. What the server gives back on ROLLBACK, ROLLBACK TO and in an exception block is the
+-- setting as it stood before: a tenant set for the session earlier, or before the savepoint, is then current again. Code
+-- that catches the error calls reset_tenant() first thing.
+CREATE OR REPLACE FUNCTION rowhouse.set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  status text := rowhouse.tenant_status(tenant);
+BEGIN
+  IF status = 'active' THEN
+    RETURN set_config('rowhouse.tenant', tenant, coalesce(is_local, true));
+  END IF;
+  PERFORM rowhouse.check_tenant_id(tenant);
+  IF status = 'suspended' THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = format('tenant "%s" is suspended', tenant),
+      HINT = 'rowhouse.resume_tenant() ends the suspension.';
+  END IF;
+  RAISE undefined_object USING
+    MESSAGE = format('tenant "%s" is unknown', tenant),
+    HINT = 'Register it with rowhouse.create_tenant().';
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.set_tenant(text, boolean) IS
+  'Makes a tenant current until the transaction ends, or for the session; unknown 42704, suspended 42501, malformed 22023';
+
+-- A body parsed now, not when called: no search_path of a caller can put another operator or function into it.
+CREATE OR REPLACE FUNCTION rowhouse.current_tenant() RETURNS text
+  LANGUAGE sql STABLE PARALLEL SAFE
+  RETURN NULLIF(current_setting('rowhouse.tenant', true), '');
+COMMENT ON FUNCTION rowhouse.current_tenant() IS 'The current tenant, or NULL';
+
+-- The empty string and not RESET, which would bring back what ALTER ROLE ... SET or the connection string has put there.
+CREATE OR REPLACE FUNCTION rowhouse.reset_tenant() RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  PERFORM set_config('rowhouse.tenant', '', false);
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.reset_tenant() IS 'Unsets the tenant of the transaction and of the session';
