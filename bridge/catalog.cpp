@@ -1,0 +1,225 @@
+#include "bridge/catalog.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "bridge/cell.hpp"
+
+namespace rowhouse::bridge {
+namespace {
+
+std::string text_of(sqlite3_stmt* statement, int column) {
+  const unsigned char* text = sqlite3_column_text(statement, column);
+  return text ? std::string(reinterpret_cast<const char*>(text),
+                            static_cast<std::size_t>(sqlite3_column_bytes(statement, column)))
+              : std::string();
+}
+
+// Runs a query of the bridge's own with one text parameter and hands each row to `take`.
+Status query(const Source& source, const char* sql, const std::string& parameter,
+             const std::function<void(sqlite3_stmt*)>& take) {
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(source.connection(), sql, -1, &statement, nullptr);
+  if (code == SQLITE_OK && sqlite3_bind_parameter_count(statement) > 0)
+    code = sqlite3_bind_text(statement, 1, parameter.data(), static_cast<int>(parameter.size()), SQLITE_TRANSIENT);
+  while (code == SQLITE_OK || code == SQLITE_ROW) {
+    code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) take(statement);
+  }
+  Status status;
+  if (code != SQLITE_DONE) status = source.failure(code, "read the catalog of \"" + source.path() + "\"");
+  sqlite3_finalize(statement);
+  return status;
+}
+
+Status read_columns(const Source& source, Table& table) {
+  return query(source,
+               "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid",
+               table.name, [&](sqlite3_stmt* row) {
+                 const int hidden = sqlite3_column_int(row, 5);
+                 if (hidden == 1) return;  // a virtual table's hidden column is an argument, not data
+                 Column column;
+                 column.name = text_of(row, 0);
+                 column.declared_type = text_of(row, 1);
+                 column.not_null = sqlite3_column_int(row, 2) != 0;
+                 column.default_sql = text_of(row, 3);
+                 column.primary_key_position = sqlite3_column_int(row, 4);
+                 column.generated = hidden != 0;
+                 table.columns.push_back(std::move(column));
+               });
+}
+
+Status read_index_columns(const Source& source, Index& index) {
+  bool on_expression = false;
+  Status status =
+      query(source, "SELECT name FROM pragma_index_info(?1) ORDER BY seqno", index.name, [&](sqlite3_stmt* row) {
+        on_expression |= sqlite3_column_type(row, 0) == SQLITE_NULL;
+        index.columns.push_back(text_of(row, 0));
+      });
+  if (on_expression) index.columns.clear();
+  return status;
+}
+
+Status read_indexes(const Source& source, Table& table) {
+  Status status = query(source, "SELECT name, \"unique\", partial, origin FROM pragma_index_list(?1) ORDER BY name",
+                        table.name, [&](sqlite3_stmt* row) {
+                          Index index;
+                          index.name = text_of(row, 0);
+                          index.unique = sqlite3_column_int(row, 1) != 0;
+                          index.partial = sqlite3_column_int(row, 2) != 0;
+                          index.primary_key = text_of(row, 3) == "pk";
+                          table.indexes.push_back(std::move(index));
+                        });
+  for (Index& index : table.indexes) {
+    if (status.ok()) status = read_index_columns(source, index);
+  }
+  return status;
+}
+
+Status read_foreign_keys(const Source& source, Table& table) {
+  int last_id = -1;
+  return query(source,
+               "SELECT id, \"table\", \"from\", \"to\", on_delete, on_update FROM pragma_foreign_key_list(?1) "
+               "ORDER BY id, seq",
+               table.name, [&](sqlite3_stmt* row) {
+                 if (sqlite3_column_int(row, 0) != last_id) {
+                   last_id = sqlite3_column_int(row, 0);
+                   ForeignKey key;
+                   key.referenced_table = text_of(row, 1);
+                   key.on_delete = text_of(row, 4);
+                   key.on_update = text_of(row, 5);
+                   table.foreign_keys.push_back(std::move(key));
+                 }
+                 ForeignKey& key = table.foreign_keys.back();
+                 key.columns.push_back(text_of(row, 2));
+                 if (sqlite3_column_type(row, 3) != SQLITE_NULL) key.referenced_columns.push_back(text_of(row, 3));
+               });
+}
+
+bool same_name(const std::string& a, const char* b) { return sqlite3_stricmp(a.c_str(), b) == 0; }
+
+void find_rowid(Table& table) {
+  if (table.without_rowid) return;
+  for (const char* name : {"rowid", "_rowid_", "oid"}) {
+    const bool hidden = std::any_of(table.columns.begin(), table.columns.end(),
+                                    [&](const Column& column) { return same_name(column.name, name); });
+    if (!hidden) {
+      table.rowid_name = name;
+      break;
+    }
+  }
+  // A lone primary key column declared INTEGER is the rowid itself, unless it has an index of its own (DESC).
+  const std::vector<std::string> key = table.primary_key();
+  const bool own_index =
+      std::any_of(table.indexes.begin(), table.indexes.end(), [](const Index& index) { return index.primary_key; });
+  if (key.size() == 1 && !own_index && same_name(table.find(key[0])->declared_type, "INTEGER")) {
+    table.rowid_alias = key[0];
+    table.rowid_name = key[0];
+  }
+}
+
+// Whether the rows can be read at all: a virtual table needs its module, and may refuse to be scanned.
+bool can_be_read(const Source& source, const std::string& sql) {
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  sqlite3_finalize(statement);
+  return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+bool has_unusable_name(const Table& table) {
+  const auto unusable = [](const std::string& name) {
+    return name.empty() || name.find('\0') != std::string::npos || check_text(name);
+  };
+  return unusable(table.name) || std::any_of(table.columns.begin(), table.columns.end(),
+                                             [&](const Column& column) { return unusable(column.name); });
+}
+
+Status read_table(const Source& source, Table table, const std::string& kind, Catalog& catalog) {
+  const std::string from = " FROM " + quote_sqlite(table.name) + " LIMIT 1";
+  if (kind == "virtual" && !can_be_read(source, "SELECT *" + from)) {
+    catalog.passed_over.push_back({table.name, "virtual table", sqlite3_errmsg(source.connection())});
+    return {};
+  }
+  Status status = read_columns(source, table);
+  if (status.ok() && kind == "table") status = read_indexes(source, table);
+  if (status.ok() && kind == "table") status = read_foreign_keys(source, table);
+  if (!status.ok()) return status;
+  find_rowid(table);
+  if (has_unusable_name(table) || table.columns.empty()) {
+    catalog.passed_over.push_back({table.name, "table", "its name or a column's name can't be written in SQL"});
+  } else if (kind == "virtual" && !can_be_read(source, "SELECT " + quote_sqlite(table.rowid_name) + from)) {
+    catalog.passed_over.push_back({table.name, "virtual table", "its rows have no rowid"});
+  } else {
+    catalog.tables.push_back(std::move(table));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> Table::primary_key() const {
+  std::vector<const Column*> key;
+  for (const Column& column : columns) {
+    if (column.primary_key_position > 0) key.push_back(&column);
+  }
+  std::sort(key.begin(), key.end(),
+            [](const Column* a, const Column* b) { return a->primary_key_position < b->primary_key_position; });
+  std::vector<std::string> names;
+  for (const Column* column : key) names.push_back(column->name);
+  return names;
+}
+
+const Column* Table::find(const std::string& column_name) const {
+  for (const Column& column : columns) {
+    if (column.name == column_name) return &column;
+  }
+  return nullptr;
+}
+
+std::string quote_sqlite(const std::string& name) {
+  std::string quoted = "\"";
+  for (char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+Result<Catalog> read_catalog(const Source& source) {
+  Catalog catalog;
+  std::vector<std::pair<Table, std::string>> found;
+  Status status =
+      query(source, "PRAGMA encoding", "", [&](sqlite3_stmt* row) { catalog.utf8 = text_of(row, 0) == "UTF-8"; });
+  if (!status.ok()) return status;
+  status = query(source,
+                 "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' "
+                 "AND name NOT IN ('sqlite_schema', 'sqlite_temp_schema', 'sqlite_sequence', 'sqlite_stat1', "
+                 "'sqlite_stat3', 'sqlite_stat4') ORDER BY name",
+                 "", [&](sqlite3_stmt* row) {
+                   const std::string name = text_of(row, 0), kind = text_of(row, 1);
+                   if (kind == "view") {
+                     catalog.passed_over.push_back({name, "view", "views are not run by an import"});
+                   } else if (kind == "shadow") {
+                     catalog.passed_over.push_back({name, "shadow table", "it belongs to a virtual table"});
+                   } else {
+                     Table table;
+                     table.name = name;
+                     table.without_rowid = sqlite3_column_int(row, 2) != 0;
+                     table.is_virtual = kind == "virtual";
+                     found.emplace_back(std::move(table), kind);
+                   }
+                 });
+  if (!status.ok()) return status;
+  status =
+      query(source, "SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name", "", [&](sqlite3_stmt* row) {
+        catalog.passed_over.push_back({text_of(row, 0), "trigger", "triggers are not carried over"});
+      });
+  for (auto& [table, kind] : found) {
+    if (status.ok()) status = read_table(source, std::move(table), kind, catalog);
+  }
+  if (!status.ok()) return status;
+  return catalog;
+}
+
+}  // namespace rowhouse::bridge

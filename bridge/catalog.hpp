@@ -1,0 +1,69 @@
+// What a SQLite file says it holds: tables with columns, keys and indexes, and what is passed over.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/source.hpp"
+
+namespace rowhouse::bridge {
+
+struct Column {
+  std::string name;
+  std::string declared_type;  ///< as written in the schema; may be empty
+  std::string default_sql;    ///< the DEFAULT expression as written; empty when there is none
+  bool not_null = false;
+  bool generated = false;        ///< its value is computed by SQLite and read like any other
+  int primary_key_position = 0;  ///< 1 for the first column of the primary key, 0 outside it
+};
+
+struct Index {
+  std::string name;
+  std::vector<std::string> columns;  ///< empty where the index is on an expression
+  bool unique = false;
+  bool partial = false;
+  bool primary_key = false;
+};
+
+struct ForeignKey {
+  std::vector<std::string> columns;
+  std::string referenced_table;
+  std::vector<std::string> referenced_columns;  ///< empty: the primary key of the referenced table
+  std::string on_delete;
+  std::string on_update;
+};
+
+struct Table {
+  std::string name;
+  std::vector<Column> columns;
+  std::vector<Index> indexes;
+  std::vector<ForeignKey> foreign_keys;
+  bool without_rowid = false;
+  bool is_virtual = false;  ///< rows come from a module of SQLite, such as a full-text index
+  std::string rowid_name;   ///< a name that reaches the rowid (no column hides it); empty where there is none
+  std::string rowid_alias;  ///< the INTEGER PRIMARY KEY column, if any
+
+  /// Names of the primary key's columns in key order.
+  std::vector<std::string> primary_key() const;
+  const Column* find(const std::string& column_name) const;
+};
+
+/// An object that holds no rows of its own, or whose rows can't be read, and why.
+struct PassedOver {
+  std::string name;
+  std::string kind;  ///< view, trigger, virtual table, shadow table, table
+  std::string reason;
+};
+
+struct Catalog {
+  std::vector<Table> tables;  ///< ordinary tables in name order; virtual tables that can be read count as tables
+  std::vector<PassedOver> passed_over;
+  bool utf8 = true;  ///< the encoding of text in the file; UTF-16 files are read through SQLite's conversion
+};
+
+Result<Catalog> read_catalog(const Source& source);
+
+/// `name` as a SQL identifier of SQLite: in double quotes, quotes doubled.
+std::string quote_sqlite(const std::string& name);
+
+}  // namespace rowhouse::bridge

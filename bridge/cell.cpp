@@ -1,0 +1,281 @@
+#include "bridge/cell.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "bridge/timestamp.hpp"
+#include "bridge/types.hpp"
+
+namespace rowhouse::bridge {
+namespace {
+
+constexpr std::int64_t kMicrosecondsPerDay = 86400LL * 1000000;
+
+constexpr Refusal kBadUtf8{"22021", "the text is not valid UTF-8"};
+constexpr Refusal kNulInText{"22021", "the text holds a NUL character, which PostgreSQL's text can't"};
+constexpr Refusal kNotInteger{"22P02", "the value is not an integer"};
+constexpr Refusal kNotNumber{"22P02", "the value is not a number"};
+constexpr Refusal kInexact{"22003", "the integer has more digits than a double precision holds"};
+constexpr Refusal kNotBoolean{"22P02", "the value is neither 0, 1 nor a word for true or false"};
+constexpr Refusal kNotTime{"22007", "the value is not a date or time in ISO form"};
+constexpr Refusal kNotJson{"22P02", "the value is not JSON"};
+constexpr Refusal kBlobAsText{"42804", "the value is a blob in a column of text"};
+
+// Length of the sequence that `lead` begins, 0 where none does; `low` and `high` bound the second byte.
+int utf8_length(unsigned char lead, unsigned char& low, unsigned char& high) {
+  low = 0x80;
+  high = 0xBF;
+  if (lead >= 0xC2 && lead <= 0xDF) return 2;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    if (lead == 0xE0) low = 0xA0;
+    if (lead == 0xED) high = 0x9F;
+    return 3;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    if (lead == 0xF0) low = 0x90;
+    if (lead == 0xF4) high = 0x8F;
+    return 4;
+  }
+  return 0;
+}
+
+// Eight bytes that are ASCII and not NUL, which is most of all text.
+bool eight_plain(const char* p) {
+  std::uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  const std::uint64_t zeros = (word - 0x0101010101010101ULL) & ~word;
+  return ((word | zeros) & 0x8080808080808080ULL) == 0;
+}
+
+std::string_view render(std::int64_t number, Value& value) {
+  const auto end = std::to_chars(value.scratch, value.scratch + sizeof value.scratch, number);
+  return {value.scratch, static_cast<std::size_t>(end.ptr - value.scratch)};
+}
+
+// The shortest digits that read back as the same double, with a point or an exponent as SQLite writes reals.
+std::string_view render(double number, Value& value, const char* infinity) {
+  if (std::isinf(number)) {
+    char* at = value.scratch;
+    if (number < 0) *at++ = '-';
+    std::strcpy(at, infinity);
+    return value.scratch;
+  }
+  char* end = std::to_chars(value.scratch, value.scratch + sizeof value.scratch - 2, number).ptr;
+  const std::string_view digits(value.scratch, static_cast<std::size_t>(end - value.scratch));
+  if (digits.find_first_of(".e") == std::string_view::npos) {
+    *end++ = '.';
+    *end++ = '0';
+  }
+  return {value.scratch, static_cast<std::size_t>(end - value.scratch)};
+}
+
+bool exact_in_double(std::int64_t number) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 53;
+  return number >= -kLimit && number <= kLimit;
+}
+
+bool integer_in_double(double number, std::int64_t& integer) {
+  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0) || std::trunc(number) != number)
+    return false;
+  integer = static_cast<std::int64_t>(number);
+  return true;
+}
+
+bool is_word(std::string_view text, std::string_view word) {
+  if (text.size() != word.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] | 0x20) != word[i]) return false;
+  }
+  return true;
+}
+
+Refusal decode_boolean(const Cell& cell, Value& value) {
+  if (cell.storage_class == StorageClass::integer && (cell.integer == 0 || cell.integer == 1)) {
+    value.integer = cell.integer;
+    return {};
+  }
+  if (cell.storage_class == StorageClass::text) {
+    value.integer = is_word(cell.bytes, "true");
+    if (value.integer || is_word(cell.bytes, "false")) return {};
+  }
+  return kNotBoolean;
+}
+
+Refusal decode_bigint(const Cell& cell, Value& value) {
+  if (cell.storage_class == StorageClass::integer) {
+    value.integer = cell.integer;
+    return {};
+  }
+  if (cell.storage_class == StorageClass::real && integer_in_double(cell.real, value.integer)) return {};
+  return kNotInteger;
+}
+
+Refusal decode_double(const Cell& cell, Value& value) {
+  if (cell.storage_class == StorageClass::real) {
+    value.real = cell.real;
+    return {};
+  }
+  if (cell.storage_class != StorageClass::integer) return kNotNumber;
+  if (!exact_in_double(cell.integer)) return kInexact;
+  value.real = static_cast<double>(cell.integer);
+  return {};
+}
+
+Refusal decode_text(const Cell& cell, Value& value) {
+  switch (cell.storage_class) {
+    case StorageClass::integer:
+      value.bytes = render(cell.integer, value);
+      return {};
+    case StorageClass::real:
+      value.bytes = render(cell.real, value, "Inf");
+      return {};
+    case StorageClass::blob:
+      return kBlobAsText;
+    default:
+      value.bytes = cell.bytes;
+      return check_text(cell.bytes);
+  }
+}
+
+Refusal decode_numeric(const Cell& cell, Value& value) {
+  if (cell.storage_class == StorageClass::integer) {
+    value.bytes = render(cell.integer, value);
+    return {};
+  }
+  if (cell.storage_class != StorageClass::real) return kNotNumber;
+  value.bytes = render(cell.real, value, "Infinity");
+  return {};
+}
+
+Refusal decode_bytea(const Cell& cell, Value& value) {
+  if (cell.storage_class == StorageClass::integer) {
+    value.bytes = render(cell.integer, value);
+  } else if (cell.storage_class == StorageClass::real) {
+    value.bytes = render(cell.real, value, "Inf");
+  } else {
+    value.bytes = cell.bytes;
+  }
+  return {};
+}
+
+Refusal decode_time(const Cell& cell, PgType type, Value& value) {
+  ParsedTime time;
+  if (cell.storage_class != StorageClass::text || !parse_time(cell.bytes, time)) return kNotTime;
+  if (type == PgType::date) {
+    if (!time.date_only) return kNotTime;
+    value.integer = time.microseconds / kMicrosecondsPerDay;
+    return {};
+  }
+  if (type == PgType::timestamp && time.with_zone) return kNotTime;
+  value.integer = time.microseconds;
+  return {};
+}
+
+Refusal decode_jsonb(const Cell& cell, JsonCheck json, Value& value) {
+  switch (cell.storage_class) {
+    case StorageClass::integer:
+      value.bytes = render(cell.integer, value);
+      return {};
+    case StorageClass::real:
+      if (std::isinf(cell.real)) return kNotJson;
+      value.bytes = render(cell.real, value, "");
+      return {};
+    case StorageClass::blob:
+      return kNotJson;
+    default:
+      value.bytes = cell.bytes;
+      return json == JsonCheck::strict ? check_json(cell.bytes) : check_text(cell.bytes);
+  }
+}
+
+}  // namespace
+
+const char* name_of(StorageClass storage_class) {
+  constexpr const char* kNames[] = {"null", "integer", "real", "text", "blob"};
+  return kNames[static_cast<int>(storage_class)];
+}
+
+bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) {
+  switch (sqlite3_column_type(statement, index)) {
+    case SQLITE_INTEGER:
+      cell.storage_class = StorageClass::integer;
+      cell.integer = sqlite3_column_int64(statement, index);
+      return true;
+    case SQLITE_FLOAT:
+      cell.storage_class = StorageClass::real;
+      cell.real = sqlite3_column_double(statement, index);
+      return true;
+    case SQLITE_TEXT: {
+      cell.storage_class = StorageClass::text;
+      const void* bytes = sqlite3_column_text(statement, index);
+      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement, index))};
+      return bytes != nullptr;
+    }
+    case SQLITE_BLOB: {
+      cell.storage_class = StorageClass::blob;
+      const void* bytes = sqlite3_column_blob(statement, index);
+      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement, index))};
+      return bytes != nullptr || cell.bytes.empty();
+    }
+    default:
+      cell.storage_class = StorageClass::null;
+      return true;
+  }
+}
+
+Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value) {
+  value.null = cell.storage_class == StorageClass::null;
+  if (value.null) return {};
+  switch (type) {
+    case PgType::boolean:
+      return decode_boolean(cell, value);
+    case PgType::bigint:
+      return decode_bigint(cell, value);
+    case PgType::double_precision:
+      return decode_double(cell, value);
+    case PgType::numeric:
+      return decode_numeric(cell, value);
+    case PgType::text:
+      return decode_text(cell, value);
+    case PgType::bytea:
+      return decode_bytea(cell, value);
+    case PgType::date:
+    case PgType::timestamp:
+    case PgType::timestamptz:
+      return decode_time(cell, type, value);
+    case PgType::jsonb:
+      return decode_jsonb(cell, json, value);
+  }
+  return kNotNumber;
+}
+
+Refusal check_text(std::string_view bytes) {
+  const char* p = bytes.data();
+  const char* const end = p + bytes.size();
+  while (p < end) {
+    if (end - p >= 8 && eight_plain(p)) {
+      p += 8;
+      continue;
+    }
+    const auto lead = static_cast<unsigned char>(*p);
+    if (lead == 0) return kNulInText;
+    if (lead < 0x80) {
+      ++p;
+      continue;
+    }
+    unsigned char low, high;
+    const int length = utf8_length(lead, low, high);
+    if (length == 0 || end - p < length) return kBadUtf8;
+    const auto second = static_cast<unsigned char>(p[1]);
+    if (second < low || second > high) return kBadUtf8;
+    for (int i = 2; i < length; ++i) {
+      if ((static_cast<unsigned char>(p[i]) & 0xC0) != 0x80) return kBadUtf8;
+    }
+    p += length;
+  }
+  return {};
+}
+
+}  // namespace rowhouse::bridge

@@ -1,0 +1,60 @@
+// One value as SQLite stores it, and the same value checked and converted for a PostgreSQL type.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace rowhouse::bridge {
+
+enum class PgType;
+
+enum class StorageClass { null, integer, real, text, blob };
+const char* name_of(StorageClass storage_class);
+
+/// `bytes` (text and blob) point into SQLite's memory and live until the statement steps.
+struct Cell {
+  StorageClass storage_class = StorageClass::null;
+  std::int64_t integer = 0;
+  double real = 0;
+  std::string_view bytes;
+};
+
+/// Reads column `index` of the statement's current row. False when SQLite ran out of memory.
+bool read_cell(sqlite3_stmt* statement, int index, Cell& cell);
+
+/// A checked value. Which field holds it follows from the type it was decoded for:
+/// boolean, bigint: `integer`; double precision: `real`; date: `integer`, days since 2000-01-01; timestamp and
+/// timestamptz: `integer`, microseconds since 2000-01-01 UTC; text, bytea, jsonb: `bytes`; numeric: `bytes`, decimal
+/// digits as PostgreSQL reads them ("NaN" never, "Infinity" and "-Infinity" possibly).
+/// `bytes` point into the cell or into `scratch`.
+struct Value {
+  bool null = false;
+  std::int64_t integer = 0;
+  double real = 0;
+  std::string_view bytes;
+  char scratch[40] = {};
+};
+
+/// Why a value can't be kept as the wanted type. Both point to literals.
+struct Refusal {
+  const char* sqlstate = nullptr;
+  const char* reason = nullptr;
+  explicit operator bool() const { return sqlstate != nullptr; }
+};
+
+enum class JsonCheck {
+  none,   ///< jsonb text is only checked as text; the server judges the rest
+  strict  ///< also refuse what jsonb refuses: bad syntax, an escaped NUL, lone surrogates
+};
+
+/// Checks and converts. Faithful or refused: nothing is rounded, cut or replaced on the way.
+Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value);
+
+/// Valid UTF-8 of 1 to 4 bytes without NUL: what PostgreSQL takes as text.
+Refusal check_text(std::string_view bytes);
+/// Text that jsonb takes; depth and the magnitude of numbers are left to the server.
+Refusal check_json(std::string_view bytes);
+
+}  // namespace rowhouse::bridge

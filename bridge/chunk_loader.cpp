@@ -1,0 +1,102 @@
+#include "bridge/chunk_loader.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace rowhouse::bridge {
+namespace {
+
+struct Range {
+  std::size_t first, last;
+};
+
+const char* storage_class_of(PgType type) {
+  switch (type) {
+    case PgType::text:
+    case PgType::jsonb:
+      return "text";
+    case PgType::bytea:
+      return "blob";
+    default:
+      return "";
+  }
+}
+
+void set_aside(Chunk& chunk, std::size_t row, std::size_t column, std::string sqlstate, std::string reason) {
+  Reject reject{chunk.keys[row], "", "", "", std::move(sqlstate), std::move(reason)};
+  if (column < chunk.columns.size()) {
+    const CopyColumn& at = chunk.columns[column];
+    std::string_view bytes = chunk.field(row, column);
+    if (at.type == PgType::jsonb && !bytes.empty()) bytes.remove_prefix(1);
+    reject.column = at.source_name;
+    reject.storage_class = storage_class_of(at.type);
+    if (*storage_class_of(at.type)) reject.value = bytes.substr(0, kRejectValueMax);
+  }
+  chunk.rejects.push_back(std::move(reject));
+}
+
+std::size_t column_index(const Chunk& chunk, const std::string& name) {
+  const auto at = std::find_if(chunk.columns.begin(), chunk.columns.end(),
+                               [&](const CopyColumn& column) { return column.name == name; });
+  return static_cast<std::size_t>(at - chunk.columns.begin());
+}
+
+// Finds at once all rows with JSON that the server is sure to refuse, and the runs of rows between them, last first.
+std::vector<Range> screen_json(Chunk& chunk, Range range) {
+  std::vector<Range> runs;
+  std::size_t start = range.first;
+  for (std::size_t row = range.first; row < range.last; ++row) {
+    for (std::size_t column = 0; column < chunk.columns.size(); ++column) {
+      if (chunk.columns[column].type != PgType::jsonb) continue;
+      const std::string_view field = chunk.field(row, column);
+      if (field.empty()) continue;
+      if (const Refusal refusal = check_json(field.substr(1))) {
+        set_aside(chunk, row, column, refusal.sqlstate, refusal.reason);
+        if (start < row) runs.push_back({start, row});
+        start = row + 1;
+        break;
+      }
+    }
+  }
+  if (start < range.last) runs.push_back({start, range.last});
+  std::reverse(runs.begin(), runs.end());
+  return runs;
+}
+
+}  // namespace
+
+std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
+  std::size_t loaded = 0;
+  bool screened = false;
+  std::vector<Range> todo;  // a stack: the next rows are at its end
+  if (chunk.rows() > 0) todo.push_back({0, chunk.rows()});
+  while (!todo.empty()) {
+    const Range range = todo.back();
+    todo.pop_back();
+    const std::optional<CopyRefusal> refusal = try_copy(range.first, range.last);
+    if (!refusal) {
+      loaded += range.last - range.first;
+      continue;
+    }
+    if (!screened) {
+      screened = true;
+      for (const Range& run : screen_json(chunk, range)) todo.push_back(run);
+      continue;
+    }
+    const std::size_t rows = range.last - range.first;
+    if (rows == 1) {
+      set_aside(chunk, range.first, column_index(chunk, refusal->column), refusal->sqlstate, refusal->message);
+      continue;
+    }
+    // The row that the server named is tried alone; where it named none, halves are.
+    const bool named = refusal->line >= 1 && static_cast<std::size_t>(refusal->line) <= rows;
+    const std::size_t from = named ? range.first + static_cast<std::size_t>(refusal->line) - 1 : range.first + rows / 2;
+    const std::size_t to = named ? from + 1 : from;
+    if (to < range.last) todo.push_back({to, range.last});
+    if (from < to) todo.push_back({from, to});
+    if (range.first < from) todo.push_back({range.first, from});
+  }
+  return loaded;
+}
+
+}  // namespace rowhouse::bridge

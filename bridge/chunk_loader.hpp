@@ -1,0 +1,27 @@
+// Gets a chunk into a table although some of its rows are refused: send all, and search only when the server objects.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "bridge/copy_encoder.hpp"
+
+namespace rowhouse::bridge {
+
+/// Why the server refused a COPY for the sake of its data (SQLSTATE class 22 or 23).
+struct CopyRefusal {
+  std::string sqlstate;
+  std::string message;
+  std::string column;     ///< empty when the server named none
+  std::int64_t line = 0;  ///< the row of the stream that it names, from 1; 0 when it named none
+};
+
+/// Tries to copy rows [first, last) in a savepoint of its own: nothing when they are in, else the refusal and nothing
+/// of them is in. Errors that are not the data's fault leave by exception.
+using TryCopy = std::function<std::optional<CopyRefusal>(std::size_t first, std::size_t last)>;
+
+/// Loads what can be loaded; each refused row goes to chunk.rejects. Returns the number of rows that are in.
+std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy);
+
+}  // namespace rowhouse::bridge

@@ -1,0 +1,85 @@
+#include "bridge/helpdesk.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "bridge/timestamp.hpp"
+
+namespace rowhouse::bridge {
+namespace {
+
+constexpr HelpdeskColumn kColumns[] = {
+    {"id", PgType::bigint},
+    {"original_id", PgType::text},
+    {"platform", PgType::text},
+    {"object_type", PgType::text},
+    {"original_data", PgType::jsonb},
+    {"integrated_content", PgType::text},
+    {"summary", PgType::text},
+    {"metadata", PgType::jsonb},
+    {"created_at", PgType::timestamptz},
+    {"updated_at", PgType::timestamptz},
+};
+
+// When a row was last updated; text that is no time comes before all times.
+std::int64_t moment(const Cell& cell) {
+  ParsedTime time;
+  if (cell.storage_class == StorageClass::text && parse_time(cell.bytes, time)) return time.microseconds;
+  return std::numeric_limits<std::int64_t>::min();
+}
+
+// Rows of each object that occurs more than once, together, each with its last update.
+std::string repeated_objects_sql(const Table& table) {
+  const std::string platform =
+      table.find("platform") ? "coalesce(platform, '" + std::string(kDefaultPlatform) + "')" : "''";
+  const std::string updated = table.find("updated_at") ? "updated_at" : "NULL";
+  return "SELECT row, object, updated FROM (SELECT " + quote_sqlite(table.rowid_name) + " AS row, " + updated +
+         " AS updated, dense_rank() OVER (ORDER BY " + platform + ", object_type, original_id) AS object, " +
+         "count(*) OVER (PARTITION BY " + platform + ", object_type, original_id) AS times FROM main." +
+         quote_sqlite(table.name) + " NOT INDEXED) WHERE times > 1 ORDER BY object";
+}
+
+}  // namespace
+
+bool is_integrated_objects(const Table& table) {
+  return table.name == kIntegratedObjects && table.find("original_id") && table.find("object_type") &&
+         table.find("original_data") && (table.find("company_id") || table.find("tenant_id")) &&
+         !table.rowid_name.empty();
+}
+
+const HelpdeskColumn* helpdesk_column(const std::string& source_name) {
+  const std::string name = source_name == "tenant_metadata" ? "metadata" : source_name;
+  for (const HelpdeskColumn& column : kColumns) {
+    if (name == column.name) return &column;
+  }
+  return nullptr;
+}
+
+Result<std::vector<std::int64_t>> superseded_rows(const Source& source, const Table& table) {
+  std::vector<std::int64_t> superseded;
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(source.connection(), repeated_objects_sql(table).c_str(), -1, &statement, nullptr);
+  std::int64_t object = -1, best_row = 0, best_moment = 0;
+  while (code == SQLITE_OK || code == SQLITE_ROW) {
+    if ((code = sqlite3_step(statement)) != SQLITE_ROW) break;
+    Cell updated;
+    read_cell(statement, 2, updated);
+    const std::int64_t row = sqlite3_column_int64(statement, 0), at = moment(updated);
+    if (sqlite3_column_int64(statement, 1) != object) {
+      object = sqlite3_column_int64(statement, 1);
+      best_row = row;
+      best_moment = at;
+      continue;
+    }
+    const bool better = at > best_moment || (at == best_moment && row > best_row);
+    superseded.push_back(better ? best_row : row);
+    if (better) best_row = row, best_moment = at;
+  }
+  const Status status = source.failure(code, "compare the rows of \"" + table.name + "\"");
+  sqlite3_finalize(statement);
+  if (code != SQLITE_DONE) return status;
+  std::sort(superseded.begin(), superseded.end());
+  return superseded;
+}
+
+}  // namespace rowhouse::bridge

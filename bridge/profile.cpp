@@ -1,0 +1,123 @@
+// What a full read of a file finds: storage classes, times, JSON, tenants, repeated objects.
+#include <algorithm>
+
+#include "bridge/helpdesk.hpp"
+#include "bridge/plan.hpp"
+
+namespace rowhouse::bridge {
+namespace {
+
+int column_index(const Table& table, const std::string& name) {
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// The column in which the rows themselves may say whose they are, -1 where there is none.
+int tenant_column_index(const Table& table, const PlanOptions& options) {
+  const int own = column_index(table, options.tenant_column);
+  return own >= 0 ? own : column_index(table, "tenant_id");
+}
+
+bool is_tenant(const Cell& cell, const std::string& tenant) {
+  Value value;
+  return cell.storage_class != StorageClass::null && !decode(cell, PgType::text, JsonCheck::none, value) &&
+         value.bytes == tenant;
+}
+
+struct ColumnReader {
+  DeclaredKind kind = DeclaredKind::none;
+  bool reads_bytes = false;
+};
+
+std::vector<ColumnReader> column_readers(const Table& table, const PlanOptions& options, int tenant_column) {
+  std::vector<ColumnReader> readers(table.columns.size());
+  const bool helpdesk = is_integrated_objects(table);
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    const Column& column = table.columns[i];
+    const HelpdeskColumn* known = helpdesk ? helpdesk_column(column.name) : nullptr;
+    readers[i].kind = declared_kind(column.declared_type);
+    if (known && options.examine_text) {
+      if (known->type == PgType::jsonb) readers[i].kind = DeclaredKind::json;
+      if (known->type == PgType::timestamptz) readers[i].kind = DeclaredKind::time;
+    }
+    readers[i].reads_bytes =
+        options.examine_text || needs_text(readers[i].kind) || static_cast<int>(i) == tenant_column;
+  }
+  return readers;
+}
+
+StorageClass class_of(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return StorageClass::integer;
+    case SQLITE_FLOAT:
+      return StorageClass::real;
+    case SQLITE_TEXT:
+      return StorageClass::text;
+    case SQLITE_BLOB:
+      return StorageClass::blob;
+    default:
+      return StorageClass::null;
+  }
+}
+
+// Long text stays on its overflow pages unless a column's bytes are asked for.
+Status profile_rows(const Source& source, const std::string& tenant, const PlanOptions& options,
+                    TableProfile& profile) {
+  const Table& table = profile.table;
+  const int tenant_column = tenant_column_index(table, options);
+  const std::vector<ColumnReader> readers = column_readers(table, options, tenant_column);
+  std::string sql;
+  for (const Column& column : table.columns) sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.name);
+  sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED");
+
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  while (code == SQLITE_OK || code == SQLITE_ROW) {
+    if ((code = sqlite3_step(statement)) != SQLITE_ROW) break;
+    ++profile.rows;
+    for (int i = 0; i < static_cast<int>(readers.size()) && code == SQLITE_ROW; ++i) {
+      Cell cell;
+      cell.storage_class = class_of(statement, i);
+      if (readers[i].reads_bytes || cell.storage_class == StorageClass::integer) {
+        if (!read_cell(statement, i, cell)) code = sqlite3_errcode(source.connection());
+      }
+      profile.columns[i].add(cell, readers[i].kind);
+      if (i == tenant_column && !is_tenant(cell, tenant)) ++profile.tenant_mismatches;
+      if (options.examine_text && cell.storage_class == StorageClass::text && check_text(cell.bytes))
+        ++profile.columns[i].bad_text;
+    }
+  }
+  Status status;
+  if (code != SQLITE_DONE) status = source.failure(code, "read table \"" + table.name + "\"");
+  sqlite3_finalize(statement);
+  return status;
+}
+
+}  // namespace
+
+Result<FileProfile> profile_file(const Source& source, const std::string& tenant, const PlanOptions& options) {
+  Result<Catalog> catalog = read_catalog(source);
+  if (!catalog.ok()) return catalog.status();
+  FileProfile file;
+  file.file_name = source.file_name();
+  file.tenant = tenant;
+  file.passed_over = std::move(catalog.value().passed_over);
+  for (Table& table : catalog.value().tables) {
+    TableProfile profile;
+    profile.columns.resize(table.columns.size());
+    profile.table = std::move(table);
+    if (Status status = profile_rows(source, tenant, options, profile); !status.ok()) return status;
+    if (is_integrated_objects(profile.table)) {
+      Result<std::vector<std::int64_t>> superseded = superseded_rows(source, profile.table);
+      if (!superseded.ok()) return superseded.status();
+      profile.superseded = static_cast<std::int64_t>(superseded.value().size());
+    }
+    file.tables.push_back(std::move(profile));
+  }
+  return file;
+}
+
+}  // namespace rowhouse::bridge

@@ -1,0 +1,103 @@
+#include "bridge/row_reader.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace rowhouse::bridge {
+namespace {
+
+constexpr const char* kBytesCollation = "rowhouse_bytes";
+
+int compare_bytes(void*, int a_size, const void* a, int b_size, const void* b) {
+  const std::string_view left(static_cast<const char*>(a), static_cast<std::size_t>(a_size));
+  const std::string_view right(static_cast<const char*>(b), static_cast<std::size_t>(b_size));
+  return left.compare(right);
+}
+
+std::string key_value(const Cell& cell) {
+  switch (cell.storage_class) {
+    case StorageClass::integer:
+      return std::to_string(cell.integer);
+    case StorageClass::real:
+      return nlohmann::json(cell.real).dump();
+    case StorageClass::null:
+      return "null";
+    default: {
+      // Bytes that are no text are shown with a replacement character each: a key is for people and for matching.
+      const std::string bytes(cell.bytes);
+      return nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    }
+  }
+}
+
+// Text is compared as it is written in PostgreSQL, whatever its storage class, collation and encoding here.
+std::string order_term(const Table& table, const OrderColumn& column) {
+  const std::string name = quote_sqlite(column.name.empty() ? table.rowid_name : column.name);
+  if (column.type == PgType::text) return "CAST(" + name + " AS TEXT) COLLATE " + kBytesCollation;
+  if (column.type == PgType::bytea) return "CAST(" + name + " AS BLOB)";
+  return name;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const Table& table,
+                                                   const std::vector<std::string>& columns,
+                                                   const std::vector<OrderColumn>& order) {
+  std::unique_ptr<RowReader> reader(new RowReader(source, table.name));
+  const std::vector<std::string> key =
+      table.rowid_name.empty() ? table.primary_key() : std::vector<std::string>{table.rowid_name};
+  reader->key_is_rowid_ = !table.rowid_name.empty();
+  reader->key_columns_ = static_cast<int>(key.size());
+
+  std::string& sql = reader->sql_;
+  std::string by;
+  for (const std::string& column : key) {
+    sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column);
+    if (order.empty()) by += (by.empty() ? " ORDER BY " : ", ") + quote_sqlite(column);
+  }
+  for (const OrderColumn& column : order) by += (by.empty() ? " ORDER BY " : ", ") + order_term(table, column);
+  for (const std::string& column : columns) {
+    sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.empty() ? table.rowid_name : column);
+  }
+  sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED") + by;
+
+  sqlite3* connection = source.connection();
+  int code = sqlite3_create_collation_v2(connection, kBytesCollation, SQLITE_UTF8, nullptr, compare_bytes, nullptr);
+  if (code == SQLITE_OK)
+    code = sqlite3_prepare_v3(connection, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &reader->statement_, nullptr);
+  if (code != SQLITE_OK) return source.failure(code, "read table \"" + table.name + "\"");
+  reader->cells_.resize(columns.size());
+  return reader;
+}
+
+RowReader::~RowReader() { sqlite3_finalize(statement_); }
+
+Result<bool> RowReader::next() {
+  if (at_end_) return false;  // a further step would begin the statement anew
+  const int code = sqlite3_step(statement_);
+  at_end_ = code != SQLITE_ROW;
+  if (code == SQLITE_DONE) return false;
+  if (code != SQLITE_ROW) return source_.failure(code, "read table \"" + table_name_ + "\"");
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (!read_cell(statement_, key_columns_ + static_cast<int>(i), cells_[i]))
+      return source_.failure(sqlite3_errcode(source_.connection()), "read table \"" + table_name_ + "\"");
+  }
+  return true;
+}
+
+std::string RowReader::key() const {
+  Cell cell;
+  if (key_is_rowid_) return std::to_string(sqlite3_column_int64(statement_, 0));
+  std::string key = "[";
+  for (int i = 0; i < key_columns_; ++i) {
+    if (i > 0) key += ", ";
+    key += read_cell(statement_, i, cell) ? key_value(cell) : "null";
+  }
+  return key + "]";
+}
+
+void RowReader::rewind() {
+  sqlite3_reset(statement_);
+  at_end_ = false;
+}
+
+}  // namespace rowhouse::bridge
