@@ -96,40 +96,43 @@ $function$;
 COMMENT ON FUNCTION rowhouse.import_stage(regclass) IS
   'An empty temporary table with the columns of a table, for COPY; a column left out takes the default of the table';
 
--- ON CONFLICT DO NOTHING also passes over a row whose key another tenant has: it would be lost without a word.
+-- ON CONFLICT DO NOTHING also passes over a row whose key another tenant has: it would be lost without a word. So where a
+-- unique key goes without the tenant, every staged row has to be found again, by one key or another.
 CREATE OR REPLACE FUNCTION rowhouse.check_merged(stage regclass, target regclass, tenant_column name) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  unique_key record;
+  keys record;
   lost bigint;
 BEGIN
-  FOR unique_key IN
-    SELECT i.indexrelid::regclass AS name, bool_or(k.attnum = 0) OR i.indpred IS NOT NULL AS is_partial,
-        string_agg(format('kept.%1$I = staged.%1$I', a.attname), ' AND ') AS same_key,
-        string_agg(format('staged.%I IS NOT NULL', a.attname), ' AND ') AS has_key
-      FROM pg_index AS i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-      LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
-      WHERE i.indrelid = target AND i.indisunique AND k.place <= i.indnkeyatts
-      GROUP BY i.indexrelid, i.indpred IS NOT NULL
-      HAVING NOT coalesce(bool_or(a.attname = tenant_column), false)
-  LOOP
-    IF unique_key.is_partial THEN
-      RAISE feature_not_supported USING
-        MESSAGE = format('unique index %s of %s is partial or on an expression, without the tenant column', unique_key.name,
-          target),
-        HINT = format('Make %I a part of the index.', tenant_column);
-    END IF;
-    EXECUTE format('SELECT count(*) FROM %s AS staged WHERE %s AND NOT EXISTS
-        (SELECT FROM %s AS kept WHERE %s AND kept.%I::text = rowhouse.current_tenant())',
-      stage, unique_key.has_key, target, unique_key.same_key, tenant_column) INTO lost;
-    IF lost > 0 THEN
-      RAISE unique_violation USING
-        MESSAGE = format('%s rows for %s have a key that another tenant uses, by %s', lost, target, unique_key.name),
-        HINT = format('Make %I a part of the key.', tenant_column);
-    END IF;
-  END LOOP;
+  SELECT bool_or(NOT has_tenant) AS reach_others, bool_or(is_partial) AS are_partial,
+      string_agg(coalesce(same, 'true'), ' OR ') AS same, string_agg(coalesce(complete, 'true'), ' OR ') AS complete
+    INTO keys
+    FROM (SELECT bool_or(a.attname IS NOT DISTINCT FROM tenant_column) AS has_tenant,
+              bool_or(k.attnum = 0 OR i.indpred IS NOT NULL) AS is_partial,
+              '(' || string_agg(format('kept.%1$I = staged.%1$I', a.attname), ' AND ') FILTER (WHERE is_other) || ')' AS same,
+              '(' || string_agg(format('staged.%I IS NOT NULL', a.attname), ' AND ') FILTER (WHERE is_other) || ')' AS complete
+            FROM pg_index AS i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+            CROSS JOIN LATERAL (SELECT a.attname <> tenant_column) AS part(is_other)
+            WHERE i.indrelid = target AND i.indisunique AND k.place <= i.indnkeyatts
+            GROUP BY i.indexrelid) AS unique_key;
+  IF keys.reach_others IS NOT TRUE THEN
+    RETURN;
+  ELSIF keys.are_partial THEN
+    RAISE feature_not_supported USING
+      MESSAGE = format('%s has a unique index without the tenant, and one that is partial or on an expression', target),
+      HINT = format('Make %I a part of every unique index.', tenant_column);
+  END IF;
+  EXECUTE format('SELECT count(*) FROM %s AS staged WHERE (%s) AND NOT EXISTS
+      (SELECT FROM %s AS kept WHERE (%s) AND kept.%I::text = rowhouse.current_tenant())',
+    stage, keys.complete, target, keys.same, tenant_column) INTO lost;
+  IF lost > 0 THEN
+    RAISE unique_violation USING
+      MESSAGE = format('%s rows for %s have a key that another tenant uses', lost, target),
+      HINT = format('Make %I a part of every unique key.', tenant_column);
+  END IF;
 END
 $function$;
 

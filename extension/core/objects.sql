@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION rowhouse.create_integrated_objects(schema name DEFAUL
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  target text := format('%I.integrated_objects', schema);
+  target text;
   -- Halves the time of writing long documents; not every server is built with it.
   compression text := CASE WHEN EXISTS (
       SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))
@@ -17,6 +17,7 @@ BEGIN
       MESSAGE = format('schema %s does not exist', coalesce(quote_ident(schema), 'NULL')),
       HINT = 'Create it with CREATE SCHEMA first.';
   END IF;
+  target := format('%I.integrated_objects', schema);
   IF to_regclass(target) IS NULL THEN
     EXECUTE format($table$
       CREATE TABLE %1$s (

@@ -6,6 +6,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rowhouse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   rowhouse.version(), rowhouse.check_tenant_id(text), rowhouse.tenant_status(text), rowhouse.set_tenant(text, boolean),
   rowhouse.current_tenant(), rowhouse.reset_tenant() TO PUBLIC;
+GRANT SELECT ON rowhouse.protected_tables TO PUBLIC;
 
 -- Default privileges let roles into every new table; the rows of these belong to every tenant. Later grants are left alone.
 DO $tables$
