@@ -71,7 +71,7 @@ COPY :stage (subject) FROM stdin;
 SELECT state, message FROM regress.try(format('SELECT rowhouse.import_merge(%L, %L, %L)', :'stage', 'app.mail', 'acme'));
 ROLLBACK;
 SELECT * FROM regress.try($$SELECT rowhouse.import_merge('app.mail', 'app.mail', 'acme')$$);
-SELECT state, message FROM regress.try($$SELECT rowhouse.import_merge('no such', 'app.mail', 'acme')$$);
+SELECT state, message FROM regress.try($$SELECT rowhouse.import_merge('pg_temp.nothing', 'app.mail', 'acme')$$);
 -- Whoever is exempt from the policies merges no other tenant's row either.
 RESET ROLE;
 SELECT rowhouse.import_stage('app.mail') AS stage \gset

@@ -1,5 +1,5 @@
--- The import protocol: a ledger of the chunks that were copied, the rows that could not be kept, and a way into a protected
--- table for roles bound by row security, for which the server refuses COPY FROM.
+-- The import protocol: a ledger of the chunks that were copied, the rows that could not be kept, and a way into a
+-- protected table for roles bound by row security, for which the server refuses COPY FROM.
 --
 -- Chunk, rows and rejects are written in one transaction, so that an import can be cut off anywhere and be run again.
 
@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS rowhouse.import_chunk (
 );
 COMMENT ON TABLE rowhouse.import_chunk IS 'What was copied: one row a range of keys of a table of a source file';
 COMMENT ON COLUMN rowhouse.import_chunk.source IS 'Name of the source file, without its folder';
-COMMENT ON COLUMN rowhouse.import_chunk.key_from IS 'First key of the range; the empty string for the start of the table';
+COMMENT ON COLUMN rowhouse.import_chunk.key_from IS
+  'First key of the range; the empty string for the start of the table';
 COMMENT ON COLUMN rowhouse.import_chunk.digest IS 'Digest of the source rows of the range';
 
 CREATE TABLE IF NOT EXISTS rowhouse.import_reject (
@@ -39,7 +40,8 @@ CREATE TABLE IF NOT EXISTS rowhouse.import_reject (
 );
 CREATE INDEX IF NOT EXISTS import_reject_source_idx ON rowhouse.import_reject (tenant, source, source_table);
 COMMENT ON TABLE rowhouse.import_reject IS 'Source rows that could not be kept faithfully, and why';
-COMMENT ON COLUMN rowhouse.import_reject.key IS 'The row''s key in the source: its rowid, or a JSON array of key values';
+COMMENT ON COLUMN rowhouse.import_reject.key IS
+  'The row''s key in the source: its rowid, or a JSON array of key values';
 COMMENT ON COLUMN rowhouse.import_reject.column_name IS 'The column at fault; NULL for the row as a whole';
 COMMENT ON COLUMN rowhouse.import_reject.value IS 'The value as found in the source';
 COMMENT ON COLUMN rowhouse.import_reject.value_text IS 'The first 200 bytes of the value, readable';
@@ -55,7 +57,8 @@ AS $function$
 BEGIN
   RETURN (
     SELECT string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
-        'COLLATE ' || NULLIF(a.attcollation, 0)::regcollation, 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)), ', ' ORDER BY a.attnum)
+        'COLLATE ' || NULLIF(a.attcollation, 0)::regcollation, 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)),
+        ', ' ORDER BY a.attnum)
       FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
 END
@@ -96,8 +99,8 @@ $function$;
 COMMENT ON FUNCTION rowhouse.import_stage(regclass) IS
   'An empty temporary table with the columns of a table, for COPY; a column left out takes the default of the table';
 
--- ON CONFLICT DO NOTHING also passes over a row whose key another tenant has: it would be lost without a word. So where a
--- unique key goes without the tenant, every staged row has to be found again, by one key or another.
+-- ON CONFLICT DO NOTHING also passes over a row whose key another tenant has: it would be lost without a word. So where
+-- a unique key goes without the tenant, every staged row has to be found again, by one key or another.
 CREATE OR REPLACE FUNCTION rowhouse.check_merged(stage regclass, target regclass, tenant_column name) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -111,8 +114,10 @@ BEGIN
     INTO keys
     FROM (SELECT bool_or(a.attname IS NOT DISTINCT FROM tenant_column) AS has_tenant,
               bool_or(k.attnum = 0 OR i.indpred IS NOT NULL) AS is_partial,
-              '(' || string_agg(format('kept.%1$I = staged.%1$I', a.attname), ' AND ') FILTER (WHERE is_other) || ')' AS same,
-              '(' || string_agg(format('staged.%I IS NOT NULL', a.attname), ' AND ') FILTER (WHERE is_other) || ')' AS complete
+              '(' || string_agg(format('kept.%1$I = staged.%1$I', a.attname), ' AND ')
+                FILTER (WHERE is_other) || ')' AS same,
+              '(' || string_agg(format('staged.%I IS NOT NULL', a.attname), ' AND ')
+                FILTER (WHERE is_other) || ')' AS complete
             FROM pg_index AS i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
             LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
             CROSS JOIN LATERAL (SELECT a.attname <> tenant_column) AS part(is_other)
@@ -137,20 +142,24 @@ END
 $function$;
 
 -- Identity columns can't be given a NULL, so rows with and rows without one go in separately.
-CREATE OR REPLACE FUNCTION rowhouse.merge_statement(stage regclass, target regclass, tenant_column name, with_identity boolean)
+CREATE OR REPLACE FUNCTION rowhouse.merge_statement(
+    stage regclass, target regclass, tenant_column name, with_identity boolean)
   RETURNS text
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   RETURN (
-    SELECT format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s WHERE %s ON CONFLICT DO NOTHING', target,
+    SELECT format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s WHERE %s ON CONFLICT DO NOTHING',
+        target,
         string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attidentity = '' OR with_identity),
         string_agg(CASE WHEN a.attname = tenant_column
-            THEN format('coalesce(%I, $1::%s)', a.attname, format_type(a.atttypid, NULL)) ELSE format('%I', a.attname) END,
+            THEN format('coalesce(%I, $1::%s)', a.attname, format_type(a.atttypid, NULL))
+            ELSE format('%I', a.attname) END,
           ', ' ORDER BY a.attnum) FILTER (WHERE a.attidentity = '' OR with_identity),
         stage,
-        coalesce(string_agg(format('%I IS NULL', a.attname), '') FILTER (WHERE a.attidentity <> '' AND NOT with_identity),
+        coalesce(
+          string_agg(format('%I IS NULL', a.attname), '') FILTER (WHERE a.attidentity <> '' AND NOT with_identity),
           string_agg(format('%I IS NOT NULL', a.attname), '') FILTER (WHERE a.attidentity <> '' AND with_identity),
           'true'))
       FROM pg_attribute AS a
@@ -158,8 +167,8 @@ BEGIN
 END
 $function$;
 
--- The tenant column and identity columns are filled in where the stage has NULL; any other NULL is a NULL. The tenant stays
--- current until the transaction ends. A row of another tenant ends the merge with 42501, for exempt roles too.
+-- The tenant column and identity columns are filled in where the stage has NULL; any other NULL is a NULL. The tenant
+-- stays current until the transaction ends. A row of another tenant ends the merge with 42501, for exempt roles too.
 CREATE OR REPLACE FUNCTION rowhouse.import_merge(stage text, target regclass, tenant text)
   RETURNS TABLE(inserted bigint, present bigint)
   LANGUAGE plpgsql

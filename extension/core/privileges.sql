@@ -1,6 +1,7 @@
--- Who may call what. Every function runs with its caller's rights, but for tenant_status, which reads the registry for those
--- who may not. PUBLIC sets, reads and resets the tenant; all else is for the owner and for whom the owner grants it:
---   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or imports
+-- Who may call what. Every function runs with its caller's rights, but for tenant_status, which reads the registry for
+-- those who may not. PUBLIC sets, reads and resets the tenant; all else is for the owner and for whom the owner grants
+-- it:   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or
+-- imports
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rowhouse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
@@ -8,7 +9,8 @@ GRANT EXECUTE ON FUNCTION
   rowhouse.current_tenant(), rowhouse.reset_tenant() TO PUBLIC;
 GRANT SELECT ON rowhouse.protected_tables TO PUBLIC;
 
--- Default privileges let roles into every new table; the rows of these belong to every tenant. Later grants are left alone.
+-- Default privileges let roles into every new table; the rows of these belong to every tenant. Later grants are left
+-- alone.
 DO $tables$
 DECLARE
   entry record;

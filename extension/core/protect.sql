@@ -1,10 +1,11 @@
 -- Protection of a table: row security with one condition, a plain equality on the tenant column.
 --
--- The condition stands in the policies as text and not as a call, so that it can be inlined, indexed and estimated, depends
--- on nothing, and works in a database restored without rowhouse. Two policies carry it: the permissive one gives access,
--- the RESTRICTIVE one makes sure that no policy added later can widen it.
+-- The condition stands in the policies as text and not as a call, so that it can be inlined, indexed and estimated,
+-- depends on nothing, and works in a database restored without rowhouse. Two policies carry it: the permissive one
+-- gives access, the RESTRICTIVE one makes sure that no policy added later can widen it.
 
--- The current tenant as a value of the column's type. The cast is on this side: a cast of the column would lose its index.
+-- The current tenant as a value of the column's type. The cast is on this side: a cast of the column would lose its
+-- index.
 CREATE OR REPLACE FUNCTION rowhouse.tenant_setting(tenant_type regtype) RETURNS text
   LANGUAGE sql STABLE
   RETURN 'NULLIF(current_setting(''rowhouse.tenant'', true), '''')'
@@ -17,8 +18,8 @@ CREATE OR REPLACE FUNCTION rowhouse.printed_condition(tenant_column name, tenant
     WHEN 'text'::regtype THEN
       format('(%I = NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text))', tenant_column)
     WHEN 'varchar'::regtype THEN
-      format('((%I)::text = ((NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text))::character varying)::text)',
-        tenant_column)
+      format('((%I)::text = ((%s)::character varying)::text)', tenant_column,
+        'NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text)')
     ELSE
       format('(%I = (NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text))::%s)', tenant_column,
         format_type(tenant_type, NULL))
@@ -57,7 +58,8 @@ BEGIN ATOMIC
     SELECT FROM pg_class AS c
       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = tenant_column
       JOIN pg_policy AS p ON p.polrelid = c.oid
-      WHERE c.oid = is_protected.relation AND c.relrowsecurity AND c.relforcerowsecurity AND a.attnotnull AND a.atthasdef
+      WHERE c.oid = is_protected.relation AND c.relrowsecurity AND c.relforcerowsecurity
+        AND a.attnotnull AND a.atthasdef
         AND p.polname = CASE WHEN p.polpermissive THEN 'rowhouse_access' ELSE 'rowhouse_isolation' END
         AND p.polcmd = '*' AND p.polroles = ARRAY[0::oid]
         AND pg_get_expr(p.polqual, c.oid) = rowhouse.printed_condition(tenant_column, a.atttypid)
@@ -119,7 +121,7 @@ BEGIN
     ELSIF member.relkind IN ('v', 'm') THEN
       RAISE wrong_object_type USING
         MESSAGE = format('%s is a view, for which the server has no row security', member.relation),
-        HINT = 'Protect the tables it reads; a view then obeys them when it has security_invoker, or an owner bound by them.';
+        HINT = 'Protect the tables it reads: a view obeys their policies by security_invoker, or when its owner is bound.';
     ELSIF member.relkind NOT IN ('r', 'p') THEN
       RAISE wrong_object_type USING MESSAGE = format('%s is not a table', member.relation);
     ELSIF member.schema IN ('pg_catalog', 'information_schema', 'pg_toast', 'rowhouse') THEN
@@ -184,8 +186,8 @@ BEGIN
   IF found_rows > 0 THEN
     RAISE foreign_key_violation USING
       MESSAGE = format('%s has rows of %s unknown tenants, such as %s', relation, found_rows, sample),
-      HINT = format('Register them: SELECT rowhouse.create_tenant(id, true) FROM (SELECT DISTINCT %I::text FROM %s) AS used(id);',
-        tenant_column, relation);
+      HINT = format('Register them: SELECT rowhouse.create_tenant(id, true) FROM '
+        '(SELECT DISTINCT %I::text FROM %s) AS used(id);', tenant_column, relation);
   END IF;
 END
 $function$;
@@ -197,7 +199,8 @@ CREATE OR REPLACE FUNCTION rowhouse.make_tenant_index(relation regclass, tenant_
 AS $function$
 BEGIN
   EXECUTE format('CREATE INDEX ON %s (%I)', relation, tenant_column);
-  RETURN (SELECT c.relname FROM rowhouse.tenant_indexes(relation, tenant_column) AS made JOIN pg_class AS c ON c.oid = made);
+  RETURN (SELECT c.relname
+            FROM rowhouse.tenant_indexes(relation, tenant_column) AS made JOIN pg_class AS c ON c.oid = made);
 END
 $function$;
 
@@ -264,7 +267,8 @@ BEGIN
     relation, condition);
   EXECUTE format('CREATE POLICY rowhouse_isolation ON %s AS RESTRICTIVE FOR ALL TO PUBLIC USING (%s) WITH CHECK (%2$s)',
     relation, condition);
-  EXECUTE format('COMMENT ON POLICY rowhouse_isolation ON %s IS %L', relation, 'Made by rowhouse.protect: ' || made::text);
+  EXECUTE format('COMMENT ON POLICY rowhouse_isolation ON %s IS %L', relation,
+    'Made by rowhouse.protect: ' || made::text);
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
 END
 $function$;
@@ -285,7 +289,8 @@ BEGIN
       MESSAGE = format('%s is protected already, by its column %I', target, other),
       HINT = format('Call rowhouse.unprotect(%L) first.', target);
   END IF;
-  IF NOT EXISTS (SELECT FROM rowhouse.family(target) AS f WHERE NOT rowhouse.is_protected(f.relation, tenant_column)) THEN
+  IF NOT EXISTS (SELECT FROM rowhouse.family(target) AS f
+                   WHERE NOT rowhouse.is_protected(f.relation, tenant_column)) THEN
     RETURN;
   END IF;
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
@@ -308,7 +313,6 @@ AS $function$
 DECLARE
   made_index regclass;
   default_value text;
-  has_policies boolean;
 BEGIN
   PERFORM rowhouse.drop_policies(relation);
   SELECT pg_get_expr(d.adbin, d.adrelid) INTO default_value
@@ -323,12 +327,14 @@ BEGIN
   IF FOUND THEN
     EXECUTE format('DROP INDEX %s', made_index);
   END IF;
-  -- Where the record is lost, row security stays on as long as other policies depend on it.
-  has_policies := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation);
-  IF coalesce((made ->> 'forced')::boolean, NOT has_policies) THEN
+  -- Row security stays on as long as other policies rely on it.
+  IF EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation) THEN
+    RETURN;
+  END IF;
+  IF coalesce((made ->> 'forced')::boolean, true) THEN
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation);
   END IF;
-  IF coalesce((made ->> 'enabled')::boolean, NOT has_policies) THEN
+  IF coalesce((made ->> 'enabled')::boolean, true) THEN
     EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', relation);
   END IF;
 END
@@ -350,7 +356,8 @@ BEGIN
     RETURN;
   END IF;
   SELECT i.inhparent INTO parent
-    FROM pg_inherits AS i JOIN rowhouse.protected_tables AS t ON t.table_name = i.inhparent WHERE i.inhrelid = target LIMIT 1;
+    FROM pg_inherits AS i JOIN rowhouse.protected_tables AS t ON t.table_name = i.inhparent
+    WHERE i.inhrelid = target LIMIT 1;
   IF FOUND THEN
     RAISE object_not_in_prerequisite_state USING
       MESSAGE = format('%s is protected as a part of %s', target, parent),
@@ -379,4 +386,5 @@ BEGIN
   END LOOP;
 END
 $function$;
-COMMENT ON FUNCTION rowhouse.unprotect(regclass) IS 'Takes back what protect() made of a table, its partitions and its children';
+COMMENT ON FUNCTION rowhouse.unprotect(regclass) IS
+  'Takes back what protect() made of a table, its partitions and its children';

@@ -1,7 +1,8 @@
 -- rowhouse @VERSION@: keeps every tenant to its own rows.
 --
--- One source for CREATE EXTENSION and for plain psql, so: no psql meta-command, every name with its schema, nothing that
--- asks for a superuser. The plain script may be run again; as an extension the server itself refuses what is not its own.
+-- One source for CREATE EXTENSION and for plain psql, so: no psql meta-command, every name with its schema, nothing
+-- that asks for a superuser. The plain script may be run again; as an extension the server itself refuses what is not
+-- its own.
 
 -- The names below mean pg_catalog's, whatever path the installing session has.
 SET LOCAL search_path = pg_catalog, pg_temp;

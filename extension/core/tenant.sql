@@ -1,7 +1,7 @@
 -- The registry of tenants, and the tenant context: the setting rowhouse.tenant.
 --
--- The setting is an ordinary one. Whoever may send SQL may also SET it, so it keeps apart the tenants of an application that
--- chooses the tenant itself; it does not stop a tenant who can send SQL of its own.
+-- The setting is an ordinary one. Whoever may send SQL may also SET it, so it keeps apart the tenants of an application
+-- that chooses the tenant itself; it does not stop a tenant who can send SQL of its own.
 
 -- An id that is safe in a file name, a log line and a policy, and looks like no other id.
 CREATE OR REPLACE FUNCTION rowhouse.check_tenant_id(id text) RETURNS text
@@ -29,17 +29,20 @@ BEGIN
   RETURN id;
 END
 $function$;
-COMMENT ON FUNCTION rowhouse.check_tenant_id(text) IS 'Returns a well-formed tenant id as it is; raises 22023 for any other';
+COMMENT ON FUNCTION rowhouse.check_tenant_id(text) IS
+  'Returns a well-formed tenant id as it is; raises 22023 for any other';
 
 CREATE TABLE IF NOT EXISTS rowhouse.tenant (
-  id text CONSTRAINT tenant_pkey PRIMARY KEY CONSTRAINT tenant_id_valid CHECK (rowhouse.check_tenant_id(id) IS NOT NULL),
+  id text CONSTRAINT tenant_pkey PRIMARY KEY
+    CONSTRAINT tenant_id_valid CHECK (rowhouse.check_tenant_id(id) IS NOT NULL),
   status text NOT NULL DEFAULT 'active' CONSTRAINT tenant_status_valid CHECK (status IN ('active', 'suspended')),
   created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE rowhouse.tenant IS 'The tenants that may be set as the current one';
 REVOKE ALL ON rowhouse.tenant FROM PUBLIC;
 
--- Application roles set a tenant without being able to read the registry: this is all they learn of it, one id at a time.
+-- Application roles set a tenant without being able to read the registry: this is all they learn of it, one id at a
+-- time.
 CREATE OR REPLACE FUNCTION rowhouse.tenant_status(id text) RETURNS text
   LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -64,7 +67,8 @@ BEGIN
   RETURN create_tenant.id;
 END
 $function$;
-COMMENT ON FUNCTION rowhouse.create_tenant(text, boolean) IS 'Registers a tenant; raises 23505 when it exists, unless if_not_exists';
+COMMENT ON FUNCTION rowhouse.create_tenant(text, boolean) IS
+  'Registers a tenant; raises 23505 when it exists, unless if_not_exists';
 
 CREATE OR REPLACE FUNCTION rowhouse.change_tenant_status(tenant text, new_status text) RETURNS text
   LANGUAGE plpgsql
@@ -103,10 +107,10 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION rowhouse.list_tenants() IS 'The registered tenants, by id';
 
--- Guaranteed: it returns with the tenant set, or raises and sets nothing. An error takes the transaction with it, and with
--- that every tenant set inside of it. What the server gives back on ROLLBACK, ROLLBACK TO and in an exception block is the
--- setting as it stood before: a tenant set for the session earlier, or before the savepoint, is then current again. Code
--- that catches the error calls reset_tenant() first thing.
+-- Guaranteed: it returns with the tenant set, or raises and sets nothing. An error takes the transaction with it, and
+-- with that every tenant set inside of it. What the server gives back on ROLLBACK, ROLLBACK TO and in an exception
+-- block is the setting as it stood before: a tenant set for the session earlier, or before the savepoint, is then
+-- current again. Code that catches the error calls reset_tenant() first thing.
 CREATE OR REPLACE FUNCTION rowhouse.set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -129,7 +133,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION rowhouse.set_tenant(text, boolean) IS
-  'Makes a tenant current until the transaction ends, or for the session; unknown 42704, suspended 42501, malformed 22023';
+  'Makes a tenant current for the transaction or the session; unknown 42704, suspended 42501, malformed 22023';
 
 -- A body parsed now, not when called: no search_path of a caller can put another operator or function into it.
 CREATE OR REPLACE FUNCTION rowhouse.current_tenant() RETURNS text
@@ -137,7 +141,8 @@ CREATE OR REPLACE FUNCTION rowhouse.current_tenant() RETURNS text
   RETURN NULLIF(current_setting('rowhouse.tenant', true), '');
 COMMENT ON FUNCTION rowhouse.current_tenant() IS 'The current tenant, or NULL';
 
--- The empty string and not RESET, which would bring back what ALTER ROLE ... SET or the connection string has put there.
+-- The empty string and not RESET, which would bring back what ALTER ROLE ... SET or the connection string has put
+-- there.
 CREATE OR REPLACE FUNCTION rowhouse.reset_tenant() RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
