@@ -24,8 +24,10 @@ constexpr std::array kKindRules{
     KindRule{"42804", ErrorKind::kData},       KindRule{"F0", ErrorKind::kConfiguration},
     KindRule{"42", ErrorKind::kStatement},     KindRule{"3D", ErrorKind::kStatement},
     KindRule{"3F", ErrorKind::kStatement},     KindRule{"25", ErrorKind::kState},
-    KindRule{"55", ErrorKind::kState},         KindRule{"53", ErrorKind::kResource},
-    KindRule{"54", ErrorKind::kResource},      KindRule{"58", ErrorKind::kResource},
+    KindRule{"55", ErrorKind::kState},         KindRule{"P0002", ErrorKind::kData},
+    KindRule{"P0003", ErrorKind::kData},       KindRule{"53300", ErrorKind::kBusy},
+    KindRule{"53", ErrorKind::kResource},      KindRule{"54", ErrorKind::kResource},
+    KindRule{"58", ErrorKind::kResource},
 };
 
 constexpr std::array<std::string_view, 7> kRetryable{"40001", "40P01", "55P03", "08006", "57P01", "57P02", "57P03"};

@@ -276,10 +276,19 @@ PostgresConnection PostgresConnection::connect(const Url& url, const PostgresOpt
   impl->database = PQdb(connection);
   impl->cancel.reset(PQgetCancel(connection));
   PostgresConnection made(std::move(impl));
-  // Text results are read back by this library: dates only in one style. The server tells the style unasked.
-  const char* style = PQparameterStatus(connection, "DateStyle");
-  if (style == nullptr || !std::string_view(style).starts_with("ISO")) made.execute("SET datestyle TO 'ISO'");
+  made.require_iso_dates();
   return made;
+}
+
+// Text results are read back by this library: dates in one style alone. The server tells its style unasked.
+void PostgresConnection::require_iso_dates() {
+  const char* style = PQparameterStatus(impl_->get(), "DateStyle");
+  if (style == nullptr || !std::string_view(style).starts_with("ISO")) execute("SET datestyle TO 'ISO'");
+}
+
+void PostgresConnection::reset() {
+  execute("DISCARD ALL");
+  require_iso_dates();
 }
 
 PostgresResult PostgresConnection::execute(std::string_view sql, std::span<const PostgresParameter> parameters) {
@@ -382,14 +391,12 @@ std::size_t PostgresConnection::copy_out(std::string_view sql, const Take& take)
   return static_cast<std::size_t>(std::strtoull(PQcmdTuples(result.get()), nullptr, 10));
 }
 
-void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::string_view> tenant) {
-  if (!tenant) {
-    impl_->run(begin_sql, {}, false);
-    return;
-  }
-  const std::array<PostgresParameter, 1> parameters{*tenant};
-  const std::array<PostgresStatement, 2> statements{PostgresStatement{begin_sql, {}},
-                                                    PostgresStatement{"SELECT rowhouse.set_tenant($1)", parameters}};
+void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::string_view> tenant,
+                               std::string_view then) {
+  const std::array<PostgresParameter, 1> parameters{tenant};
+  std::vector<PostgresStatement> statements{{begin_sql, {}}};
+  if (tenant) statements.push_back({kSetTenant, parameters});
+  if (!then.empty()) statements.push_back({then, {}});
   try {
     impl_->run_pipeline(statements, false);
   } catch (...) {
@@ -399,6 +406,8 @@ void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::st
 }
 
 void PostgresConnection::commit() {
+  // A loss that is noticed now is certain to have come before the commit.
+  if (!usable()) throw_result_error(impl_->get(), nullptr, false);
   const ResultPtr result = impl_->run("COMMIT", {}, true);
   if (std::string_view(PQcmdStatus(result.get())) == "ROLLBACK") {
     throw_error("25P02", "the transaction was rolled back, because a statement in it had failed",

@@ -34,6 +34,9 @@ class ROWHOUSE_EXPORT PostgresResult {
 // A parameter: text in the form the type's input function reads, or NULL. Must not contain NUL bytes.
 using PostgresParameter = std::optional<std::string_view>;
 
+// Makes $1 the tenant of the transaction.
+inline constexpr std::string_view kSetTenant = "SELECT rowhouse.set_tenant($1)";
+
 struct PostgresStatement {
   std::string_view sql;
   std::span<const PostgresParameter> parameters;
@@ -78,14 +81,18 @@ class ROWHOUSE_EXPORT PostgresConnection {
   std::size_t copy_in(std::string_view sql, const Fill& fill);   // rows copied
   std::size_t copy_out(std::string_view sql, const Take& take);  // rows copied
 
-  // With a tenant, BEGIN and rowhouse.set_tenant travel in one round trip; when the latter fails, nothing is open.
-  void begin(std::string_view begin_sql = "BEGIN", std::optional<std::string_view> tenant = std::nullopt);
+  // BEGIN, rowhouse.set_tenant and `then` (one more statement) travel in one round trip; if any fails, nothing is open.
+  void begin(std::string_view begin_sql = "BEGIN", std::optional<std::string_view> tenant = std::nullopt,
+             std::string_view then = {});
   // Throws in_doubt() when the connection is lost before the answer. A failed transaction is rolled back and an error.
   void commit();
   void rollback();  // nothing to do when no transaction is open or the connection is lost
   void savepoint(std::string_view name);
   void rollback_to(std::string_view name);
   void release(std::string_view name);
+
+  // DISCARD ALL: session state as after connecting. Not within a transaction.
+  void reset();
 
   // Thread-safe: asks the server to stop the statement in progress, which then throws 57014.
   void cancel() noexcept;
@@ -101,6 +108,7 @@ class ROWHOUSE_EXPORT PostgresConnection {
 
  private:
   struct Impl;
+  void require_iso_dates();
   explicit PostgresConnection(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

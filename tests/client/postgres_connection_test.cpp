@@ -180,7 +180,13 @@ TEST_F(PostgresConnectionTest, ALostConnectionIsInDoubtOnlyWhereACommitWasUnderW
   connection.emplace(PostgresConnection::connect(test_server_url()));
   connection->begin();
   end_backend();
-  const Error late = error_of([&] { connection->commit(); });
+  const Error unsent = error_of([&] { connection->commit(); });  // noticed before COMMIT was sent
+  EXPECT_EQ(unsent.kind(), ErrorKind::kConnection);
+  EXPECT_FALSE(unsent.in_doubt());
+
+  connection.emplace(PostgresConnection::connect(test_server_url()));
+  const Error late =
+      error_of([&] { connection->execute("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(5)"); });
   EXPECT_EQ(late.sqlstate(), "08007");
   EXPECT_TRUE(late.in_doubt());
   EXPECT_FALSE(late.retryable());

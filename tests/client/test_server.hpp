@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <string>
 
-// The URL of the test server (superuser), or a skipped test when there is none.
+#include "rowhouse/error.hpp"
+
+// The URL of the test server (superuser); null when there is none.
 inline const char* test_server_url() { return std::getenv("ROWHOUSE_TEST_URL"); }
 
 #define ROWHOUSE_NEEDS_SERVER() \

@@ -9,42 +9,41 @@
 
 namespace rowhouse {
 
-// What a caller does about an error, independent of the database that raised it.
+/// What a caller does about an error, independent of the database that raised it.
 enum class ErrorKind {
-  kConfiguration,  // a variable, URL or option is wrong: fix it and start again
-  kConnection,     // no connection, or it was lost
-  kPermission,     // not allowed: password, privilege, or another tenant's row
-  kConstraint,     // unique, not null, foreign key, check
-  kSerialization,  // serialization failure or deadlock: run the transaction again
-  kBusy,           // a lock or a pooled connection did not come free in time
-  kCancelled,      // cancelled by the caller or by a statement timeout
-  kData,           // a value does not fit: malformed, out of range, not UTF-8
-  kStatement,      // wrong SQL, or a table, column or function that is not there
-  kState,          // right call, wrong moment: no tenant, transaction already over
-  kResource,       // memory, disk, a limit of the server
-  kInternal,       // everything else
+  kConfiguration,  ///< a variable, URL or option is wrong: fix it and start again
+  kConnection,     ///< no connection, or it was lost
+  kPermission,     ///< not allowed: password, privilege, or another tenant's row
+  kConstraint,     ///< unique, not null, foreign key, check
+  kSerialization,  ///< serialization failure or deadlock: run the transaction again
+  kBusy,           ///< a lock or a pooled connection did not come free in time
+  kCancelled,      ///< cancelled by the caller or by a statement timeout
+  kData,           ///< a value does not fit: malformed, out of range, not UTF-8
+  kStatement,      ///< wrong SQL, or a table, column or function that is not there
+  kState,          ///< right call, wrong moment: no tenant, transaction already over
+  kResource,       ///< memory, disk, a limit of the server
+  kInternal,       ///< everything else
 };
 
 ROWHOUSE_EXPORT std::string_view to_string(ErrorKind kind) noexcept;
 
-// What the database said, word for word. May contain values of rows and parameters: do not log it where those must not
-// be.
+/// What the database said, word for word. May contain values of rows and parameters, so it is not for every log.
 struct Diagnostics {
   std::string message{};
   std::string detail{};
   std::string hint{};
-  std::string context{};  // where in the server it happened; for COPY the line
+  std::string context{};  ///< where in the server it happened; for COPY the line
   std::string schema{};
   std::string table{};
   std::string column{};
   std::string constraint{};
 };
 
-// Root of all exceptions of this library. what() is safe to log: it has no bound value, no cell and no password.
-// Copying is cheap and does not throw.
+/// Root of all exceptions of this library. what() is safe to log: it has no bound value, no cell and no password.
+/// Copying is cheap and does not throw.
 class ROWHOUSE_EXPORT Error : public std::runtime_error {
  public:
-  // `message` becomes what(); the kind follows from the SQLSTATE.
+  /// `message` becomes what(); the kind follows from the SQLSTATE.
   Error(std::string_view sqlstate, const std::string& message, Diagnostics diagnostics = {}, bool in_doubt = false);
   ~Error() override;
   Error(const Error&) noexcept = default;
@@ -52,9 +51,9 @@ class ROWHOUSE_EXPORT Error : public std::runtime_error {
 
   ErrorKind kind() const noexcept;
   const std::string& sqlstate() const noexcept;
-  // True when running the same transaction again, unchanged, can succeed. Never true when in doubt.
+  /// True when running the same transaction again, unchanged, can succeed. Never true when in doubt.
   bool retryable() const noexcept;
-  // True when the connection was lost while a commit was under way: it may or may not have happened.
+  /// True when the connection was lost while a commit was under way: it may or may not have happened.
   bool in_doubt() const noexcept;
   const std::string& detail() const noexcept;
   const std::string& hint() const noexcept;
@@ -83,10 +82,10 @@ class ROWHOUSE_EXPORT ConstraintError : public Error {
   ~ConstraintError() override;
 };
 
-// Kind of an error with this SQLSTATE.
+/// Kind of an error with this SQLSTATE.
 ROWHOUSE_EXPORT ErrorKind kind_of_sqlstate(std::string_view sqlstate) noexcept;
 
-// Throws the class that fits the SQLSTATE's kind.
+/// Throws the class that fits the SQLSTATE's kind.
 [[noreturn]] ROWHOUSE_EXPORT void throw_error(std::string_view sqlstate, const std::string& message,
                                               Diagnostics diagnostics = {}, bool in_doubt = false);
 

@@ -11,34 +11,34 @@
 
 namespace rowhouse {
 
-// A URL of a database or service, taken apart and percent-decoded. Printing one never shows its password.
+/// A URL of a database or service, taken apart and percent-decoded. Printing one never shows its password.
 class ROWHOUSE_EXPORT Url {
  public:
   struct Host {
-    std::string name;  // empty: the local socket
-    std::string port;  // empty: the default port
+    std::string name;  ///< empty: the local socket
+    std::string port;  ///< empty: the default port
   };
 
-  // `postgres://` and `postgresql+driver://` become `postgresql`, `sqlite+driver://` becomes `sqlite`.
-  // Throws ConfigurationError, which never repeats the text.
+  /// `postgres://` and `postgresql+driver://` become `postgresql`, `sqlite+driver://` becomes `sqlite`.
+  /// Throws ConfigurationError, which never repeats the text.
   static Url parse(std::string_view text);
-  // The URL of a SQLite file; the path is taken as it is.
+  /// The URL of a SQLite file; the path is taken as it is.
   static Url sqlite_file(std::string path);
 
   const std::string& scheme() const noexcept { return scheme_; }
   const std::string& user() const noexcept { return user_; }
   const std::optional<std::string>& password() const noexcept { return password_; }
   const std::vector<Host>& hosts() const noexcept { return hosts_; }
-  // PostgreSQL: the database. SQLite: the file's path, relative or absolute, empty for a database in memory.
+  /// PostgreSQL: the database. SQLite: the file's path, relative or absolute, empty for a database in memory.
   const std::string& database() const noexcept { return database_; }
   const std::vector<std::pair<std::string, std::string>>& parameters() const noexcept { return parameters_; }
 
   bool is_sqlite() const noexcept { return scheme_ == "sqlite"; }
   bool is_postgresql() const noexcept { return scheme_ == "postgresql"; }
 
-  // For people and logs: passwords and what looks like one are replaced by `***`.
+  /// For people and logs: passwords and what looks like one are replaced by `***`.
   std::string masked() const;
-  // Everything, password included; parse() reads it back.
+  /// Everything, password included; parse() reads it back.
   std::string revealed() const;
 
  private:
@@ -52,9 +52,9 @@ class ROWHOUSE_EXPORT Url {
   std::vector<std::pair<std::string, std::string>> parameters_;
 };
 
-ROWHOUSE_EXPORT std::ostream& operator<<(std::ostream& out, const Url& url);  // masked
+ROWHOUSE_EXPORT std::ostream& operator<<(std::ostream& out, const Url& url);  ///< masked
 
-// Masks a text that may be a URL without parsing it; rather hides too much than too little.
+/// Masks a text that may be a URL without parsing it; rather hides too much than too little.
 ROWHOUSE_EXPORT std::string mask_url(std::string_view text);
 
 }  // namespace rowhouse

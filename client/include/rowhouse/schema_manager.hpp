@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string_view>
+
+#include "rowhouse/database_manager.hpp"
+#include "rowhouse/export.hpp"
+
+namespace rowhouse {
+
+/// The tables of the repositories. Thread-safe, like its DatabaseManager.
+class ROWHOUSE_EXPORT SchemaManager {
+ public:
+  explicit SchemaManager(DatabaseManager manager) noexcept : manager_(std::move(manager)) {}
+  explicit SchemaManager(std::string_view url) : manager_(url) {}
+
+  /// Creates integrated_objects where it is missing; idempotent. PostgreSQL: protected, needs the core (55000 without
+  /// it) and a role that may create tables in the schema.
+  void create_all();
+  /// Drops integrated_objects with all its rows. `database_name` must be the name of this very database: PostgreSQL's
+  /// current_database(), SQLite's file name without folders. Otherwise 22023 and nothing happens.
+  void drop_all(std::string_view database_name);
+  /// Makes the tenant known; idempotent. SQLite keeps no list, there only the id is checked. PostgreSQL: needs a role
+  /// that may write the registry.
+  void create_tenant(std::string_view tenant);
+
+ private:
+  DatabaseManager manager_;
+};
+
+}  // namespace rowhouse

@@ -1,0 +1,76 @@
+#include "rowhouse/schema_manager.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include "connection.hpp"
+#include "repository_statements.hpp"
+#include "rowhouse/error.hpp"
+
+namespace rowhouse {
+namespace {
+
+// As in the files that the Python service made, so that those and new ones are alike.
+constexpr std::string_view kSqliteTable =
+    "CREATE TABLE IF NOT EXISTS integrated_objects ("
+    "id INTEGER PRIMARY KEY AUTOINCREMENT, "
+    "original_id TEXT NOT NULL, "
+    "company_id TEXT NOT NULL, "
+    "platform TEXT NOT NULL DEFAULT 'freshdesk', "
+    "object_type TEXT NOT NULL DEFAULT 'integrated_ticket', "
+    "original_data TEXT NOT NULL, "
+    "integrated_content TEXT, "
+    "summary TEXT, "
+    "metadata TEXT, "
+    "created_at TEXT DEFAULT CURRENT_TIMESTAMP, "
+    "updated_at TEXT DEFAULT CURRENT_TIMESTAMP, "
+    "UNIQUE (company_id, platform, object_type, original_id))";
+
+void require_core(Transaction& transaction) {
+  const bool there =
+      transaction.execute("SELECT to_regprocedure('rowhouse.create_integrated_objects(name)') IS NOT NULL")
+          .one()
+          .get<bool>(0);
+  if (!there) {
+    throw_error("55000", "the core of rowhouse is not installed in this database",
+                {.hint = "Run CREATE EXTENSION rowhouse, or the plain script where extensions are not allowed."});
+  }
+}
+
+}  // namespace
+
+void SchemaManager::create_all() {
+  manager_.run_in_transaction([this](Transaction& transaction) {
+    if (manager_.database() == Database::kSqlite) {
+      transaction.execute(kSqliteTable);
+      return;
+    }
+    require_core(transaction);
+    transaction.execute("SELECT rowhouse.create_integrated_objects($1)", {manager_.options().schema});
+  });
+}
+
+void SchemaManager::drop_all(std::string_view database_name) {
+  manager_.run_in_transaction([&](Transaction& transaction) {
+    const bool sqlite = manager_.database() == Database::kSqlite;
+    const std::string name = sqlite ? std::filesystem::path(manager_.url().database()).filename().string()
+                                    : transaction.execute("SELECT current_database()").one().get<std::string>(0);
+    if (name != database_name) {
+      throw_error("22023", "not dropped: this is not the name of the database",
+                  {.hint = "Confirm with the database's own name, \"" + name + "\"."});
+    }
+    transaction.execute("DROP TABLE IF EXISTS " +
+                        detail::integrated_objects_table(manager_.database(), manager_.options().schema));
+  });
+}
+
+void SchemaManager::create_tenant(std::string_view tenant) {
+  detail::check_tenant(tenant);
+  if (manager_.database() == Database::kSqlite) return;
+  manager_.run_in_transaction([&](Transaction& transaction) {
+    require_core(transaction);
+    transaction.execute("SELECT rowhouse.create_tenant($1, true)", {tenant});
+  });
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,345 @@
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <charconv>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "bridge/cell.hpp"
+#include "bridge/status.hpp"
+#include "connection.hpp"
+#include "rowhouse/error.hpp"
+
+namespace rowhouse::detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct CloseDatabase {
+  void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
+};
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+};
+using DatabasePtr = std::unique_ptr<sqlite3, CloseDatabase>;
+using StatementPtr = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+constexpr int kProgressSteps = 1000;  // virtual machine steps between two looks at the clock
+
+// Rows copied out of SQLite, whose own live only until the next step.
+class SqliteData final : public ResultData {
+ public:
+  std::vector<std::string> names;
+  std::vector<Cell> cells;        // row by row
+  std::deque<std::string> texts;  // what the cells' bytes point to
+  std::size_t affected = 0;
+
+  std::size_t rows() const noexcept override { return names.empty() ? 0 : cells.size() / names.size(); }
+  std::size_t columns() const noexcept override { return names.size(); }
+  std::string_view column_name(std::size_t column) const override { return names[column]; }
+  Cell cell(std::size_t row, std::size_t column) const override { return cells[row * names.size() + column]; }
+  std::size_t affected_rows() const noexcept override { return affected; }
+};
+
+// SQLite says ERROR for whatever is wrong with a statement; PostgreSQL's codes tell the cases apart.
+std::string sqlstate_of_message(std::string_view message) {
+  if (message.starts_with("no such table")) return "42P01";
+  if (message.starts_with("no such column") || message.find("has no column named") != std::string_view::npos)
+    return "42703";
+  if (message.starts_with("no such function")) return "42883";
+  if (message.starts_with("malformed JSON")) return "22P02";
+  if (message.ends_with("already exists")) return "42P07";
+  if (message.starts_with("near ") || message.starts_with("incomplete input") ||
+      message.starts_with("unrecognized token"))
+    return "42601";
+  return "XX000";
+}
+
+std::string hint_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "Another writer holds the file; try again, or raise busy_timeout.";
+    case SQLITE_CANTOPEN:
+      return "Check that the folder is there and may be written.";
+    case SQLITE_NOTADB:
+      return "The file is encrypted or not a SQLite database.";
+    default:
+      return {};
+  }
+}
+
+struct BindValue {
+  sqlite3_stmt* statement;
+  int index;
+
+  int operator()(std::monostate) const { return sqlite3_bind_null(statement, index); }
+  int operator()(bool flag) const { return sqlite3_bind_int(statement, index, flag ? 1 : 0); }
+  int operator()(std::int64_t number) const { return sqlite3_bind_int64(statement, index, number); }
+  int operator()(double number) const { return sqlite3_bind_double(statement, index, number); }
+  int operator()(const std::string& value) const {
+    if (const auto refusal = bridge::check_text(value)) {
+      throw_error(refusal.sqlstate, "parameter $" + std::to_string(index) + ": " + refusal.reason);
+    }
+    return text(value);
+  }
+  int operator()(const Bytes& bytes) const {
+    // A null pointer would bind NULL.
+    const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();
+    return sqlite3_bind_blob64(statement, index, data, bytes.size(), SQLITE_TRANSIENT);
+  }
+  int operator()(const Json& json) const {
+    const std::string value = json_text(json);
+    if (const auto refusal = bridge::check_json(value)) {
+      throw_error(refusal.sqlstate, "parameter $" + std::to_string(index) + ": " + refusal.reason);
+    }
+    return text(value);
+  }
+  int operator()(Timestamp time) const { return text(timestamp_text(time)); }
+
+ private:
+  int text(const std::string& value) const {
+    return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+};
+
+class SqliteSession final : public Connection {
+ public:
+  SqliteSession(DatabasePtr connection, std::string name)
+      : connection_(std::move(connection)), name_(std::move(name)) {}
+
+  Database database() const noexcept override { return Database::kSqlite; }
+
+  Result execute(std::string_view sql, std::span<const Value> parameters) override {
+    if (failed_) throw_failed();
+    try {
+      return run(sql, parameters);
+    } catch (...) {
+      failed_ = open_;
+      throw;
+    }
+  }
+
+  Result execute_alone(const std::string& tenant, std::string_view sql, std::span<const Value> parameters) override {
+    check_tenant(tenant);
+    return execute(sql, parameters);
+  }
+
+  void begin(const TransactionOptions& options, const std::optional<std::string>&) override {
+    // A reader that turns writer may find the file changed meanwhile and fail: writers take the lock at once.
+    run(options.read_only ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE", {});
+    open_ = true;
+    set_read_only(options.read_only);
+    statement_timeout_ = options.statement_timeout;
+  }
+
+  void commit() override {
+    if (failed_ || !in_transaction()) {
+      rollback();
+      throw_error("25P02", "the transaction was rolled back, because a statement in it had failed",
+                  {.hint = "Let the statement's own error end the transaction, or use a savepoint."});
+    }
+    run("COMMIT", {});
+    end_transaction();
+  }
+
+  void rollback() override {
+    if (in_transaction()) run("ROLLBACK", {});
+    end_transaction();
+  }
+
+  void savepoint(const std::string& name) override {
+    if (failed_) throw_failed();
+    run("SAVEPOINT " + name, {});
+  }
+  void rollback_to(const std::string& name) override {
+    run("ROLLBACK TO " + name, {});
+    failed_ = false;
+  }
+  void release(const std::string& name) override {
+    if (failed_) throw_failed();
+    run("RELEASE " + name, {});
+  }
+
+  bool usable() noexcept override { return true; }
+  void reset() override {}
+  void cancel() noexcept override { sqlite3_interrupt(connection_.get()); }
+
+  // Statements without rows of this library, for setting up.
+  Result run(std::string_view sql, std::span<const Value> parameters);
+
+ private:
+  bool in_transaction() const noexcept { return sqlite3_get_autocommit(connection_.get()) == 0; }
+
+  void end_transaction() {
+    open_ = false;
+    failed_ = false;
+    statement_timeout_ = std::chrono::milliseconds(0);
+    set_read_only(false);
+  }
+
+  void set_read_only(bool read_only) {
+    if (std::exchange(read_only_, read_only) != read_only)
+      run(read_only ? "PRAGMA query_only=1" : "PRAGMA query_only=0", {});
+  }
+
+  [[noreturn]] static void throw_failed() {
+    throw_error("25P02", "a statement of the transaction has failed; commands are ignored until it is rolled back");
+  }
+
+  [[noreturn]] void fail(int code) const;
+  StatementPtr prepare(std::string_view sql) const;
+  void bind(sqlite3_stmt* statement, std::span<const Value> parameters) const;
+  void read_row(sqlite3_stmt* statement, SqliteData& data) const;
+  void watch_clock();
+
+  DatabasePtr connection_;
+  std::string name_;     // for messages
+  bool open_ = false;    // between begin and its end; SQLite itself may have rolled back meanwhile
+  bool failed_ = false;  // a statement of the open transaction has failed
+  bool read_only_ = false;
+  std::chrono::milliseconds statement_timeout_{0};
+  Clock::time_point deadline_;
+};
+
+void SqliteSession::fail(int code) const {
+  const int extended = sqlite3_extended_errcode(connection_.get());
+  const int precise = (extended & 0xff) == (code & 0xff) ? extended : code;
+  const std::string said = sqlite3_errmsg(connection_.get());
+  const std::string sqlstate = (code & 0xff) == SQLITE_ERROR ? sqlstate_of_message(said) : bridge::sqlstate_of(precise);
+  throw_error(
+      sqlstate, name_ + ": " + said,
+      {.message = said, .detail = "SQLite result code " + std::to_string(precise) + '.', .hint = hint_of(code)});
+}
+
+StatementPtr SqliteSession::prepare(std::string_view sql) const {
+  sqlite3_stmt* raw = nullptr;
+  const char* rest = nullptr;
+  const int code = sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()), &raw, &rest);
+  StatementPtr statement(raw);
+  if (code != SQLITE_OK) fail(code);
+  const std::string_view tail = sql.substr(static_cast<std::size_t>(rest - sql.data()));
+  if (tail.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+    throw_error("42601", "cannot run several statements at once", {.hint = "Execute them one by one."});
+  }
+  return statement;
+}
+
+// Parameters are named $1, $2 ... as in PostgreSQL; a plain ? counts by itself.
+void SqliteSession::bind(sqlite3_stmt* statement, std::span<const Value> parameters) const {
+  const int wanted = sqlite3_bind_parameter_count(statement);
+  for (int index = 1; index <= wanted; ++index) {
+    std::size_t number = static_cast<std::size_t>(index);
+    if (const char* text = sqlite3_bind_parameter_name(statement, index)) {
+      const std::string_view name(text);
+      const auto parsed = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+      if (parsed.ec != std::errc() || number == 0) {
+        throw_error("42P02", "there is no parameter " + std::string(name),
+                    {.hint = "Name parameters $1, $2 and so on."});
+      }
+    }
+    if (number > parameters.size()) {
+      throw_error("08P01", "the statement has a parameter $" + std::to_string(number) + ", but " +
+                               std::to_string(parameters.size()) + " values were given");
+    }
+    const int code = std::visit(BindValue{statement, index}, parameters[number - 1].held());
+    if (code != SQLITE_OK) fail(code);
+  }
+}
+
+void SqliteSession::read_row(sqlite3_stmt* statement, SqliteData& data) const {
+  for (int column = 0; column < sqlite3_column_count(statement); ++column) {
+    Cell cell;
+    switch (sqlite3_column_type(statement, column)) {
+      case SQLITE_INTEGER:
+        cell.kind = Cell::Kind::kInteger;
+        cell.integer = sqlite3_column_int64(statement, column);
+        break;
+      case SQLITE_FLOAT:
+        cell.kind = Cell::Kind::kReal;
+        cell.real = sqlite3_column_double(statement, column);
+        break;
+      case SQLITE_NULL:
+        break;
+      default: {
+        const bool blob = sqlite3_column_type(statement, column) == SQLITE_BLOB;
+        const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, column));
+        const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+        cell.kind = blob ? Cell::Kind::kBlob : Cell::Kind::kText;
+        cell.bytes = size == 0 ? std::string_view("") : data.texts.emplace_back(bytes, size);
+      }
+    }
+    data.cells.push_back(cell);
+  }
+}
+
+void SqliteSession::watch_clock() {
+  if (statement_timeout_.count() == 0) {
+    sqlite3_progress_handler(connection_.get(), 0, nullptr, nullptr);
+    return;
+  }
+  deadline_ = Clock::now() + statement_timeout_;
+  const auto late = [](void* self) { return Clock::now() > static_cast<SqliteSession*>(self)->deadline_ ? 1 : 0; };
+  sqlite3_progress_handler(connection_.get(), kProgressSteps, late, this);
+}
+
+Result SqliteSession::run(std::string_view sql, std::span<const Value> parameters) {
+  const StatementPtr statement = prepare(sql);
+  auto data = std::make_shared<SqliteData>();
+  if (!statement) return Result(data);  // a comment or nothing
+  bind(statement.get(), parameters);
+  for (int column = 0; column < sqlite3_column_count(statement.get()); ++column) {
+    data->names.emplace_back(sqlite3_column_name(statement.get(), column));
+  }
+  watch_clock();
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) read_row(statement.get(), *data);
+  if (code != SQLITE_DONE) fail(code);
+  if (sqlite3_stmt_readonly(statement.get()) == 0) {
+    data->affected = static_cast<std::size_t>(sqlite3_changes64(connection_.get()));
+  }
+  return Result(data);
+}
+
+void check_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw_error("58P01", path.string() + " is not a regular file");
+  }
+  const auto folder = path.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+    throw_error("58P01", "the folder of " + path.string() + " does not exist",
+                {.hint = "Create it, or correct the URL."});
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Connection> connect_sqlite(const Url& url, const DatabaseOptions& options) {
+  const bool memory = url.database().empty();
+  if (!memory) check_file(url.database());
+  const std::string& path = memory ? ":memory:" : url.database();
+  sqlite3* raw = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  DatabasePtr connection(raw);
+  if (!connection) throw std::bad_alloc();
+  if (code != SQLITE_OK) {
+    const std::string said = sqlite3_errmsg(raw);
+    throw_error(bridge::sqlstate_of(code), "cannot open " + path + ": " + said,
+                {.message = said, .hint = hint_of(code)});
+  }
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, static_cast<int>(options.busy_timeout.count()));
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  auto session = std::make_unique<SqliteSession>(std::move(connection), path);
+  session->run("PRAGMA foreign_keys=1", {});
+  return session;
+}
+
+}  // namespace rowhouse::detail

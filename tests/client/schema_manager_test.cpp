@@ -1,0 +1,90 @@
+#include "rowhouse/schema_manager.hpp"
+
+#include "rowhouse/repository.hpp"
+#include "test_databases.hpp"
+
+namespace {
+
+using rowhouse::DatabaseManager;
+using rowhouse::IntegratedObjectRepository;
+using rowhouse::SchemaManager;
+using rowhouse::Url;
+
+void expect_create_and_drop(DatabaseManager manager, const std::string& name) {
+  SchemaManager schema(manager);
+  schema.create_tenant("acme");
+  schema.create_tenant("acme");
+  schema.create_all();
+  schema.create_all();
+  auto session = manager.session("acme");
+  IntegratedObjectRepository repository(session);
+  repository.create({.original_id = "1", .company_id = "acme"});
+  const auto error = error_of([&] { schema.drop_all("another"); });
+  EXPECT_EQ(error.sqlstate(), "22023");
+  EXPECT_NE(error.hint().find(name), std::string::npos);
+  EXPECT_EQ(repository.count(), 1u);
+  schema.drop_all(name);
+  EXPECT_EQ(error_of([&] { repository.count(); }).sqlstate(), "42P01");
+  schema.drop_all(name);
+}
+
+TEST(SchemaManagerTest, CreatesAndDropsInSqlite) {
+  const TestFolder folder;
+  expect_create_and_drop(DatabaseManager(Url::sqlite_file(folder / "acme_freshdesk_data.db")),
+                         "acme_freshdesk_data.db");
+}
+
+TEST(SchemaManagerTest, CreatesAndDropsInPostgresql) {
+  ROWHOUSE_NEEDS_SERVER();
+  const TestPostgres database;
+  DatabaseManager(database.admin_url()).session().execute("CREATE SCHEMA \"my \"\"schema\"");
+  rowhouse::DatabaseOptions options;
+  options.schema = "my \"schema";
+  expect_create_and_drop(DatabaseManager(database.admin_url(), options), database.name());
+}
+
+TEST(SchemaManagerTest, SaysWhenTheCoreIsMissing) {
+  ROWHOUSE_NEEDS_SERVER();
+  const TestPostgres database;
+  DatabaseManager manager(database.admin_url());
+  manager.session().execute("DROP TABLE integrated_objects");
+  manager.session().execute("DROP EXTENSION rowhouse CASCADE");
+  const auto error = error_of([&] { SchemaManager(manager).create_all(); });
+  EXPECT_EQ(error.sqlstate(), "55000");
+  EXPECT_STREQ(error.what(), "the core of rowhouse is not installed in this database");
+  EXPECT_FALSE(error.hint().empty());
+}
+
+// A file as the Python service left it: its own table, times in several forms, NULLs.
+TEST(SchemaManagerTest, WorksOnFilesOfTheService) {
+  const TestFolder folder;
+  DatabaseManager manager(Url::sqlite_file(folder / "acme_freshdesk_data.db"));
+  manager.session().execute(
+      "CREATE TABLE integrated_objects (id INTEGER PRIMARY KEY AUTOINCREMENT, original_id TEXT NOT NULL, company_id "
+      "TEXT"
+      " NOT NULL, platform TEXT, object_type TEXT NOT NULL, original_data TEXT NOT NULL, integrated_content TEXT,"
+      " summary TEXT, metadata TEXT, created_at TEXT DEFAULT CURRENT_TIMESTAMP, updated_at TEXT DEFAULT"
+      " CURRENT_TIMESTAMP, UNIQUE (company_id, platform, object_type, original_id))");
+  manager.session().execute(
+      "INSERT INTO integrated_objects (original_id, company_id, platform, object_type, original_data, created_at) "
+      "VALUES"
+      " ('1', 'acme', 'freshdesk', 'integrated_ticket', '{\"a\": \"\\uc774\"}', '2025-01-01 10:00:00'),"
+      " ('2', 'acme', 'freshdesk', 'integrated_ticket', '{}', '2025-01-01T09:30:00.5Z'),"
+      " ('3', 'acme', NULL, 'integrated_ticket', '[]', NULL)");
+  SchemaManager(manager).create_all();
+  auto session = manager.session("acme");
+  IntegratedObjectRepository repository(session);
+  const auto objects = repository.get_by_company("acme");
+  ASSERT_EQ(objects.size(), 3u);
+  EXPECT_EQ(objects[0].original_id + objects[1].original_id + objects[2].original_id, "123");
+  EXPECT_EQ(objects[0].original_data["a"], "이");
+  EXPECT_EQ(objects[2].platform, "");
+  EXPECT_EQ(objects[2].created_at, std::nullopt);
+  repository.upsert({.original_id = "1", .company_id = "acme", .original_data = {{"a", 2}}});
+  EXPECT_EQ(repository.get_by_original_id("1")->original_data, (rowhouse::Json{{"a", 2}}));
+  session.execute("UPDATE integrated_objects SET original_data = '{\"s3cret\": NaN}' WHERE original_id = '2'");
+  EXPECT_STREQ(error_of([&] { repository.get_by_company("acme"); }).what(),
+               "integrated_objects, id 2: column \"original_data\" cannot be read as JSON");
+}
+
+}  // namespace
