@@ -1,0 +1,31 @@
+#!/bin/bash
+# The example program prints the same on SQLite and on PostgreSQL, and an error with a hint where it is not set up.
+#   example_test.sh PROGRAM EXPECTED_OUTPUT
+set -euo pipefail
+program=$1
+expected=$2
+[[ -n ${ROWHOUSE_TEST_URL:-} ]] || { echo "ROWHOUSE_TEST_URL is not set: run within tests/private-postgres"; exit 77; }
+
+folder=$(mktemp -d)
+database=rowhouse_example_$$
+trap 'rm -rf "$folder"; psql -qX -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"' EXIT
+cd "$folder"
+unset DATABASE_URL ENVIRONMENT
+
+mkdir data
+"$program" setup >sqlite.out
+diff -u "$expected" sqlite.out
+[[ -f data/test_company_freshdesk_data.db ]]
+
+psql -qX -c "CREATE DATABASE $database"
+export ENVIRONMENT=production DATABASE_URL="$ROWHOUSE_TEST_URL&dbname=$database"
+if "$program" setup 2>error.out; then echo "expected an error without the core"; exit 1; fi
+grep -q '^error 55000: the core of rowhouse is not installed' error.out
+grep -q '^hint: ' error.out
+psql -qX -d "$database" -c 'CREATE EXTENSION rowhouse'
+"$program" setup >postgres.out
+diff -u "$expected" postgres.out
+
+unset DATABASE_URL
+if "$program" 2>error.out; then echo "expected an error without DATABASE_URL"; exit 1; fi
+grep -q '^error F0000: DATABASE_URL is not set' error.out
