@@ -1,0 +1,163 @@
+#include "commands.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "progress.hpp"
+#include "report.hpp"
+#include "rowhouse/migration.hpp"
+
+namespace rowhouse::cli {
+namespace {
+
+std::atomic<bool> interrupted{false};
+
+// The first Ctrl-C ends the work where it can be resumed; a second one ends the program at once.
+void on_interrupt(int signal) {
+  interrupted = true;
+  std::signal(signal, SIG_DFL);
+}
+
+void watch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+}
+
+MigrationOptions migration_options(const Options& options, Progress& progress) {
+  MigrationOptions migration;
+  migration.schema = options.schema;
+  migration.tenant_column = options.tenant_column;
+  migration.scratch_directory = options.scratch_directory;
+  migration.check_integrity = !options.skip_integrity_check;
+  migration.progress = [&progress](const MigrationProgress& at) { progress.show(at); };
+  migration.interrupted = [] { return interrupted.load(); };
+  return migration;
+}
+
+Url target(const Options& options) {
+  if (options.to.empty())
+    throw ConfigurationError("no target database is named",
+                             "Name it with --to postgresql://user@host/database or in DATABASE_URL.");
+  Url url = Url::parse(options.to);
+  if (!url.is_postgresql())
+    throw ConfigurationError("the target is no PostgreSQL URL: " + url.masked(),
+                             "It looks like postgresql://user@host/database.");
+  return url;
+}
+
+template <class Report>
+void print(const Options& options, const Report& report) {
+  if (options.json) {
+    std::cout << to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  } else {
+    std::cout << to_text(report);
+  }
+  std::cout.flush();
+}
+
+void print_notes(const Options& options, const std::vector<std::string>& notes) {
+  if (options.quiet || options.json) return;
+  for (const std::string& note : notes) std::cerr << "note: " << note << "\n";
+}
+
+void print_failure(const FileFailure& failure) {
+  std::cerr << "refused: " << failure.message;
+  if (failure.message.find(failure.path) == std::string::npos) std::cerr << " (\"" << failure.path << "\")";
+  std::cerr << " [" << failure.sqlstate << "]\n";
+  if (!failure.detail.empty()) std::cerr << "  detail: " << failure.detail << "\n";
+  if (!failure.hint.empty()) std::cerr << "  hint: " << failure.hint << "\n";
+}
+
+// The status of the gravest kind is that of the first file: one number has to do.
+ExitStatus report_failures(const std::vector<FileFailure>& failures, ExitStatus otherwise) {
+  for (const FileFailure& failure : failures) print_failure(failure);
+  return failures.empty() ? otherwise : exit_status_of_file(failures.front().sqlstate);
+}
+
+std::vector<MigrationSource> sources(const Options& options) {
+  return find_sources(options.sources, options.pattern, options.tenant);
+}
+
+}  // namespace
+
+ExitStatus exit_status_of(const Error& error) {
+  if (error.sqlstate() == "57014") return interrupted ? kInterrupted : kLocked;
+  if (error.sqlstate() == "55000") return kState;
+  if (error.sqlstate() == "22023" || error.sqlstate() == "42710") return kConfiguration;
+  if (error.sqlstate() == "58P01" || error.sqlstate() == "42809") return kSource;
+  switch (error.kind()) {
+    case ErrorKind::kConfiguration:
+      return kConfiguration;
+    case ErrorKind::kBusy:
+      return kLocked;
+    case ErrorKind::kInternal:
+      return kInternal;
+    default:
+      return kTarget;
+  }
+}
+
+ExitStatus exit_status_of_file(std::string_view sqlstate) { return sqlstate == "55P03" ? kLocked : kSource; }
+
+void print_error(const Error& error) {
+  std::cerr << "rowhouse: " << error.what() << " [" << error.sqlstate() << "]\n";
+  if (!error.detail().empty()) std::cerr << "  detail: " << error.detail() << "\n";
+  if (!error.hint().empty()) std::cerr << "  hint: " << error.hint() << "\n";
+}
+
+ExitStatus run_plan(const Options& options) {
+  watch_interrupts();
+  Progress progress(options.quiet || options.json);
+  const PlanReport report = plan(sources(options), migration_options(options, progress));
+  progress.finish();
+  if (options.ddl && !options.json) {
+    for (const PlannedTable& table : report.tables) {
+      for (const std::string& statement : table.ddl) std::cout << statement << ";\n";
+    }
+  } else {
+    print(options, report);
+  }
+  return report_failures(report.failures, kOk);
+}
+
+ExitStatus run_migrate(const Options& options) {
+  watch_interrupts();
+  Progress progress(options.quiet || options.json);
+  const Url to = target(options);
+  const MigrationReport report = migrate(sources(options), to, migration_options(options, progress));
+  progress.finish();
+  print(options, report);
+  print_notes(options, report.notes);
+  return report_failures(report.failures, kOk);
+}
+
+ExitStatus run_verify(const Options& options) {
+  watch_interrupts();
+  Progress progress(options.quiet || options.json);
+  const Url to = target(options);
+  const VerifyReport report = verify(sources(options), to, migration_options(options, progress));
+  progress.finish();
+  print(options, report);
+  return report_failures(report.failures, report.equal() ? kOk : kDifferent);
+}
+
+ExitStatus run_status(const Options& options) {
+  const StatusReport report = status(target(options));
+  print(options, report);
+  return report.core.empty() ? kState : kOk;
+}
+
+ExitStatus run_tenant_list(const Options& options) {
+  print(options, list_tenants(target(options)));
+  return kOk;
+}
+
+ExitStatus run_tenant_create(const Options& options) {
+  create_tenant(target(options), options.tenant_id);
+  if (!options.quiet) std::cerr << "tenant \"" << options.tenant_id << "\" is registered\n";
+  return kOk;
+}
+
+}  // namespace rowhouse::cli

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exit_status.hpp"
+
+namespace rowhouse::cli {
+
+/// Everything that the command line and the environment say.
+struct Options {
+  std::vector<std::string> sources;
+  std::string pattern = "{tenant}_freshdesk_data.db";
+  std::optional<std::string> tenant;
+  std::string to;
+  std::string schema = "public";
+  std::string tenant_column = "company_id";
+  std::string scratch_directory;
+  bool skip_integrity_check = false;
+  bool json = false;
+  bool quiet = false;
+  bool ddl = false;
+  std::string tenant_id;
+};
+
+ExitStatus run_plan(const Options& options);
+ExitStatus run_migrate(const Options& options);
+ExitStatus run_verify(const Options& options);
+ExitStatus run_status(const Options& options);
+ExitStatus run_tenant_list(const Options& options);
+ExitStatus run_tenant_create(const Options& options);
+
+/// Says an error on stderr: what, why, what to do next, and its SQLSTATE.
+void print_error(const Error& error);
+
+}  // namespace rowhouse::cli

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string_view>
+
+#include "rowhouse/error.hpp"
+
+namespace rowhouse::cli {
+
+/// What the command's exit status says. Numbers are interface: they never change their meaning.
+enum ExitStatus : int {
+  kOk = 0,
+  kUsage = 1,          ///< the command line is wrong
+  kConfiguration = 2,  ///< a URL, an environment variable or a tenant id is wrong
+  kState = 3,          ///< right command, wrong moment: nothing was migrated there yet
+  kSource = 4,         ///< a SQLite file can't be read; the other files went on
+  kTarget = 5,         ///< PostgreSQL can't be reached or refuses
+  kDifferent = 6,      ///< verify found differences
+  kLocked = 8,         ///< a lock did not come in time: try again
+  kInternal = 12,
+  kInterrupted = 130,
+};
+
+struct ExitStatusRow {
+  ExitStatus status;
+  std::string_view meaning;
+};
+inline constexpr ExitStatusRow kExitStatuses[] = {
+    {kOk, "done"},
+    {kUsage, "the command line is wrong"},
+    {kConfiguration, "a URL, an environment variable or a tenant id is wrong"},
+    {kState, "right command, wrong moment: nothing was migrated there yet"},
+    {kSource, "a SQLite file can't be read; the other files went on"},
+    {kTarget, "PostgreSQL can't be reached or refuses"},
+    {kDifferent, "verify found differences"},
+    {kLocked, "a lock did not come in time: try again"},
+    {kInternal, "an error of rowhouse itself"},
+    {kInterrupted, "interrupted"},
+};
+
+/// The status for an error that ended a command.
+ExitStatus exit_status_of(const Error& error);
+/// The status for a file that failed, by its SQLSTATE.
+ExitStatus exit_status_of_file(std::string_view sqlstate);
+
+}  // namespace rowhouse::cli

@@ -1,0 +1,109 @@
+// The command rowhouse: its words, their help, and nothing else.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+
+#include "commands.hpp"
+#include "rowhouse/version.hpp"
+
+namespace {
+
+using rowhouse::cli::ExitStatus;
+using rowhouse::cli::Options;
+
+std::string footer() {
+  std::string text = "Exit status:\n";
+  for (const auto& row : rowhouse::cli::kExitStatuses)
+    text += "  " + std::to_string(row.status) +
+            (row.status < 10    ? "    "
+             : row.status < 100 ? "   "
+                                : "  ") +
+            std::string(row.meaning) + "\n";
+  return text;
+}
+
+void add_sources(CLI::App* command, Options& options) {
+  command->add_option("source", options.sources, "SQLite files, or folders of them")->required()->type_name("SOURCE");
+  command->add_option("--pattern", options.pattern, "File names in a folder, and which part of them is the tenant")
+      ->envname("ROWHOUSE_PATTERN")
+      ->capture_default_str();
+  command->add_option("--tenant", options.tenant, "The tenant of every file named, whatever its name")
+      ->envname("ROWHOUSE_TENANT");
+  command->add_option("--schema", options.schema, "Where the tables are, or are made")
+      ->envname("ROWHOUSE_SCHEMA")
+      ->capture_default_str();
+  command->add_option("--tenant-column", options.tenant_column, "The column that holds the tenant in PostgreSQL")
+      ->envname("ROWHOUSE_TENANT_COLUMN")
+      ->capture_default_str();
+  command->add_option("--scratch", options.scratch_directory, "Folder for private copies of files in WAL mode")
+      ->envname("ROWHOUSE_SCRATCH");
+  command->add_flag("--skip-integrity-check", options.skip_integrity_check,
+                    "Do not run SQLite's integrity check on each file first");
+}
+
+void add_target(CLI::App* command, Options& options) {
+  // The environment is read later: help must not show what may hold a password.
+  command->add_option("--to", options.to, "The PostgreSQL database")->type_name("URL (Env:DATABASE_URL)");
+}
+
+void add_output(CLI::App* command, Options& options) {
+  command->add_flag("--json", options.json, "Print a JSON document on standard output")->envname("ROWHOUSE_JSON");
+  command->add_flag("--quiet", options.quiet, "No progress, no notes")->envname("ROWHOUSE_QUIET");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Moves SQLite files, one a customer, into one PostgreSQL that keeps every tenant to its own rows."};
+  app.name("rowhouse");
+  app.set_version_flag("--version", std::string("rowhouse ") + rowhouse::kVersion);
+  app.require_subcommand(1);
+  app.footer(footer());
+
+  Options options;
+  std::function<ExitStatus(const Options&)> run;
+  const auto command = [&](CLI::App& parent, const char* name, const char* help,
+                           ExitStatus (*function)(const Options&)) {
+    CLI::App* added = parent.add_subcommand(name, help);
+    added->callback([&run, function] { run = function; });
+    add_output(added, options);
+    return added;
+  };
+
+  CLI::App* plan = command(app, "plan", "Say what would be made of the files, and why", rowhouse::cli::run_plan);
+  add_sources(plan, options);
+  plan->add_flag("--ddl", options.ddl, "Print the SQL instead");
+  for (auto [name, help, function] :
+       {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what is new",
+                   &rowhouse::cli::run_migrate),
+        std::tuple("verify", "Compare every cell of the files with PostgreSQL", &rowhouse::cli::run_verify)}) {
+    CLI::App* added = command(app, name, help, function);
+    add_sources(added, options);
+    add_target(added, options);
+  }
+  add_target(command(app, "status", "Show what is imported and what was set aside", rowhouse::cli::run_status),
+             options);
+
+  CLI::App* tenant = app.add_subcommand("tenant", "The registry of tenants");
+  tenant->require_subcommand(1);
+  add_target(command(*tenant, "list", "List the tenants", rowhouse::cli::run_tenant_list), options);
+  CLI::App* create = command(*tenant, "create", "Register a tenant", rowhouse::cli::run_tenant_create);
+  create->add_option("id", options.tenant_id, "The tenant's id")->required()->type_name("ID");
+  add_target(create, options);
+
+  try {
+    app.parse(argc, argv);
+    if (options.to.empty()) {
+      if (const char* url = std::getenv("DATABASE_URL")) options.to = url;
+    }
+    return run(options);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? rowhouse::cli::kOk : rowhouse::cli::kUsage;
+  } catch (const rowhouse::Error& error) {
+    rowhouse::cli::print_error(error);
+    return rowhouse::cli::exit_status_of(error);
+  } catch (const std::exception& error) {
+    std::cerr << "rowhouse: " << error.what() << "\n";
+    return rowhouse::cli::kInternal;
+  }
+}

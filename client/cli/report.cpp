@@ -1,0 +1,239 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "rowhouse/version.hpp"
+
+namespace rowhouse::cli {
+namespace {
+
+using nlohmann::json;
+
+json document(const char* command) { return {{"rowhouse", kVersion}, {"command", command}}; }
+
+json to_json(const std::vector<FileFailure>& failures) {
+  json list = json::array();
+  for (const FileFailure& failure : failures) {
+    list.push_back({{"path", failure.path},
+                    {"tenant", failure.tenant},
+                    {"sqlstate", failure.sqlstate},
+                    {"message", failure.message},
+                    {"detail", failure.detail},
+                    {"hint", failure.hint}});
+  }
+  return list;
+}
+
+std::string number(std::int64_t value) { return std::to_string(value); }
+
+// Characters, not bytes: names may be in any script.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+}  // namespace
+
+std::string aligned(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::size_t> widths;
+  for (const std::vector<std::string>& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
+  }
+  std::string text;
+  for (const std::vector<std::string>& line : lines) {
+    std::string row;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::string space(widths[i] - width(line[i]), ' ');
+      row += (i == 0 ? "" : "  ") + (is_number(line[i]) ? space + line[i] : line[i] + space);
+    }
+    row.erase(row.find_last_not_of(' ') + 1);
+    text += row + "\n";
+  }
+  return text;
+}
+
+std::string to_text(const PlanReport& report) {
+  std::string text;
+  for (const PlannedTable& table : report.tables) {
+    text += "table " + table.name + ": " + number(table.rows) + " rows, key (" + table.columns.front().name +
+            (table.primary_key.empty() ? "" : ", " + joined(table.primary_key)) + ")\n";
+    std::vector<std::vector<std::string>> lines;
+    for (const PlannedColumn& column : table.columns)
+      lines.push_back({"  " + column.name, column.type, column.evidence});
+    text += aligned(lines);
+    for (const std::string& note : table.notes) text += "  note: " + note + "\n";
+    text += "\n";
+  }
+  for (const std::string& note : report.notes) text += "note: " + note + "\n";
+  return text + number(static_cast<std::int64_t>(report.files)) + " files read, " +
+         number(static_cast<std::int64_t>(report.tables.size())) + " tables, " +
+         number(static_cast<std::int64_t>(report.failures.size())) + " files refused\n";
+}
+
+std::string to_text(const MigrationReport& report) {
+  std::vector<std::vector<std::string>> lines = {{"tenant", "file", "table", "copied", "present", "rejected", ""}};
+  std::int64_t rows = 0, rejected = 0;
+  for (const TableOutcome& table : report.tables) {
+    lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.present),
+                     number(table.rejected), table.unchanged ? "unchanged" : ""});
+    rows += table.rows;
+    rejected += table.rejected;
+  }
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.1f", report.seconds);
+  return (report.tables.empty() ? "" : aligned(lines)) + number(rows) + " rows copied, " + number(rejected) +
+         " set aside in rowhouse.import_reject, " + number(static_cast<std::int64_t>(report.failures.size())) +
+         " files refused, " + seconds + " s\n";
+}
+
+std::string to_text(const VerifyReport& report) {
+  std::vector<std::vector<std::string>> lines = {
+      {"tenant", "file", "table", "equal", "rejected", "different", "missing", "unexpected"}};
+  std::int64_t equal = 0, wrong = 0;
+  std::string examples;
+  for (const VerifiedTable& table : report.tables) {
+    lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.rejected),
+                     number(table.different), number(table.missing), number(table.unexpected)});
+    equal += table.rows;
+    wrong += table.different + table.missing + table.unexpected;
+    for (const std::string& example : table.examples)
+      examples += table.tenant + " " + table.table + ": " + example + "\n";
+  }
+  return (report.tables.empty() ? "" : aligned(lines)) + examples + number(equal) + " rows equal in every cell, " +
+         number(wrong) + " differences\n";
+}
+
+std::string to_text(const StatusReport& report) {
+  if (report.core.empty()) return "rowhouse is not installed in this database\n";
+  std::vector<std::vector<std::string>> lines = {{"tenant", "file", "table", "rows", "rejected", "imported"}};
+  for (const StatusRow& table : report.tables) {
+    lines.push_back(
+        {table.tenant, table.source, table.table, number(table.rows), number(table.rejected), table.imported_at});
+  }
+  std::string text = "rowhouse as " + report.core + "\n" + (report.tables.empty() ? "" : aligned(lines));
+  if (report.rejects.empty()) return text + "no rejects\n";
+  lines = {{"tenant", "file", "table", "key", "column", "sqlstate", "reason"}};
+  for (const RejectRow& reject : report.rejects) {
+    lines.push_back(
+        {reject.tenant, reject.source, reject.source_table, reject.key, reject.column, reject.sqlstate, reject.reason});
+  }
+  return text + "\nrejects\n" + aligned(lines);
+}
+
+std::string to_text(const std::vector<TenantRow>& tenants) {
+  std::vector<std::vector<std::string>> lines = {{"tenant", "status", "created"}};
+  for (const TenantRow& tenant : tenants) lines.push_back({tenant.id, tenant.status, tenant.created_at});
+  return aligned(lines);
+}
+
+nlohmann::json to_json(const PlanReport& report) {
+  json out = document("plan");
+  out["files"] = report.files;
+  out["tables"] = json::array();
+  for (const PlannedTable& table : report.tables) {
+    json columns = json::array();
+    for (const PlannedColumn& column : table.columns) {
+      columns.push_back({{"name", column.name},
+                         {"source_name", column.source_name},
+                         {"type", column.type},
+                         {"evidence", column.evidence}});
+    }
+    out["tables"].push_back({{"name", table.name},
+                             {"source_name", table.source_name},
+                             {"rows", table.rows},
+                             {"columns", columns},
+                             {"primary_key", table.primary_key},
+                             {"notes", table.notes},
+                             {"ddl", table.ddl}});
+  }
+  out["notes"] = report.notes;
+  out["failures"] = to_json(report.failures);
+  return out;
+}
+
+nlohmann::json to_json(const MigrationReport& report) {
+  json out = document("migrate");
+  out["seconds"] = report.seconds;
+  out["tables"] = json::array();
+  for (const TableOutcome& table : report.tables) {
+    out["tables"].push_back({{"tenant", table.tenant},
+                             {"source", table.source},
+                             {"source_table", table.source_table},
+                             {"table", table.table},
+                             {"rows", table.rows},
+                             {"present", table.present},
+                             {"rejected", table.rejected},
+                             {"unchanged", table.unchanged}});
+  }
+  out["notes"] = report.notes;
+  out["failures"] = to_json(report.failures);
+  return out;
+}
+
+nlohmann::json to_json(const VerifyReport& report) {
+  json out = document("verify");
+  out["equal"] = report.equal();
+  out["tables"] = json::array();
+  for (const VerifiedTable& table : report.tables) {
+    out["tables"].push_back({{"tenant", table.tenant},
+                             {"source", table.source},
+                             {"source_table", table.source_table},
+                             {"table", table.table},
+                             {"rows", table.rows},
+                             {"rejected", table.rejected},
+                             {"different", table.different},
+                             {"missing", table.missing},
+                             {"unexpected", table.unexpected},
+                             {"examples", table.examples}});
+  }
+  out["failures"] = to_json(report.failures);
+  return out;
+}
+
+nlohmann::json to_json(const StatusReport& report) {
+  json out = document("status");
+  out["core"] = report.core;
+  out["tables"] = json::array();
+  for (const StatusRow& table : report.tables) {
+    out["tables"].push_back({{"tenant", table.tenant},
+                             {"source", table.source},
+                             {"source_table", table.source_table},
+                             {"table", table.table},
+                             {"rows", table.rows},
+                             {"rejected", table.rejected},
+                             {"imported_at", table.imported_at}});
+  }
+  out["rejects"] = json::array();
+  for (const RejectRow& reject : report.rejects) {
+    out["rejects"].push_back({{"tenant", reject.tenant},
+                              {"source", reject.source},
+                              {"source_table", reject.source_table},
+                              {"key", reject.key},
+                              {"column", reject.column},
+                              {"sqlstate", reject.sqlstate},
+                              {"reason", reject.reason}});
+  }
+  return out;
+}
+
+nlohmann::json to_json(const std::vector<TenantRow>& tenants) {
+  json out = document("tenant list");
+  out["tenants"] = json::array();
+  for (const TenantRow& tenant : tenants)
+    out["tenants"].push_back({{"id", tenant.id}, {"status", tenant.status}, {"created_at", tenant.created_at}});
+  return out;
+}
+
+}  // namespace rowhouse::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "rowhouse/migration.hpp"
+
+namespace rowhouse::cli {
+
+/// Lines of cells with their columns lined up, for stdout; the first line is the header. Numbers stand to the right.
+std::string aligned(const std::vector<std::vector<std::string>>& lines);
+
+std::string to_text(const PlanReport& report);
+std::string to_text(const MigrationReport& report);
+std::string to_text(const VerifyReport& report);
+std::string to_text(const StatusReport& report);
+std::string to_text(const std::vector<TenantRow>& tenants);
+
+/// The documents of --json. Every one has "rowhouse" (the version) and "command"; fields are only ever added.
+nlohmann::json to_json(const PlanReport& report);
+nlohmann::json to_json(const MigrationReport& report);
+nlohmann::json to_json(const VerifyReport& report);
+nlohmann::json to_json(const StatusReport& report);
+nlohmann::json to_json(const std::vector<TenantRow>& tenants);
+
+}  // namespace rowhouse::cli

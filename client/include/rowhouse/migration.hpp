@@ -1,0 +1,174 @@
+// Moving SQLite files into PostgreSQL: look (plan), copy (migrate), compare (verify), and what stands in the ledger.
+//
+// The functions here are blocking and keep no state between calls; they may be called from several threads at once, two
+// migrations of one tenant wait for each other. Unless said otherwise they throw rowhouse::Error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rowhouse/error.hpp"
+#include "rowhouse/url.hpp"
+
+namespace rowhouse {
+
+/// A SQLite file and whose it is.
+struct MigrationSource {
+  std::string path;
+  std::string tenant;
+};
+
+/// A file that could not be read or copied. Nothing of it is kept; the others go on.
+struct FileFailure {
+  std::string path;
+  std::string tenant;
+  std::string sqlstate;
+  std::string message;
+  std::string detail;
+  std::string hint;
+};
+
+struct MigrationProgress {
+  std::string phase;   ///< "plan", "copy", "index", "verify"
+  std::string tenant;  ///< of the file at work; may be empty
+  std::string table;
+  std::int64_t rows = 0;        ///< done in this phase, over all files
+  std::int64_t rows_total = 0;  ///< 0 while it is not known
+  std::size_t files = 0;        ///< done in this phase
+  std::size_t files_total = 0;
+};
+
+struct MigrationOptions {
+  std::string schema = "public";  ///< where the tables are or are made
+  std::string tenant_column = "company_id";
+  std::string scratch_directory;  ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
+  bool check_integrity = true;    ///< SQLite's integrity check before anything of a file is copied
+  std::function<void(const MigrationProgress&)> progress;  ///< called often, from the calling thread
+  std::function<bool()> interrupted;  ///< asked often; true ends the call with 57014 and undoes the file at work
+};
+
+/// Files by name: `paths` are files or folders; from a folder come the files that fit `pattern`, which holds
+/// `{tenant}` once. With `tenant` every file is that tenant's, else its name says whose it is. Sorted by path.
+/// Throws for a path that is not there, a name that fits no pattern, a malformed tenant id, a folder without a file,
+/// two files that name one tenant.
+ROWHOUSE_EXPORT std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
+                                                          const std::string& pattern,
+                                                          const std::optional<std::string>& tenant);
+
+struct PlannedColumn {
+  std::string name;
+  std::string source_name;  ///< empty for the tenant's column and for one that takes SQLite's rowid
+  std::string type;
+  std::string evidence;
+};
+
+struct PlannedTable {
+  std::string name;
+  std::string source_name;
+  std::int64_t rows = 0;
+  std::vector<PlannedColumn> columns;
+  std::vector<std::string> primary_key;
+  std::vector<std::string> notes;
+  std::vector<std::string> ddl;
+};
+
+struct PlanReport {
+  std::size_t files = 0;
+  std::vector<PlannedTable> tables;
+  std::vector<std::string> notes;
+  std::vector<FileFailure> failures;
+};
+
+/// What would be made, and why. Reads every file once, writes nothing, needs no server.
+ROWHOUSE_EXPORT PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOptions& options);
+
+struct TableOutcome {
+  std::string tenant;
+  std::string source;  ///< file name without folder
+  std::string source_table;
+  std::string table;
+  std::int64_t rows = 0;      ///< copied now
+  std::int64_t present = 0;   ///< in PostgreSQL before, left as they are
+  std::int64_t rejected = 0;  ///< in rowhouse.import_reject
+  bool unchanged = false;     ///< the ledger has this table with the same digest: nothing was sent
+};
+
+struct MigrationReport {
+  std::vector<TableOutcome> tables;
+  std::vector<FileFailure> failures;
+  std::vector<std::string> notes;
+  double seconds = 0;
+};
+
+/// Copies the files into PostgreSQL: installs the core where it is missing, makes and protects the tables, then copies
+/// each file in one transaction together with its ledger entries. Run again, it skips what is unchanged and adds only
+/// rows whose key is not there yet: no row is ever doubled or overwritten. A file that fails is undone and reported.
+ROWHOUSE_EXPORT MigrationReport migrate(const std::vector<MigrationSource>& sources, const Url& target,
+                                        const MigrationOptions& options);
+
+struct VerifiedTable {
+  std::string tenant;
+  std::string source;
+  std::string source_table;
+  std::string table;
+  std::int64_t rows = 0;      ///< equal in every cell
+  std::int64_t rejected = 0;  ///< set aside in rowhouse.import_reject, hence rightly absent
+  std::int64_t different = 0;
+  std::int64_t missing = 0;           ///< in the file, not in PostgreSQL
+  std::int64_t unexpected = 0;        ///< in PostgreSQL, not in the file
+  std::vector<std::string> examples;  ///< the first differences: key and column, never a value
+};
+
+struct VerifyReport {
+  std::vector<VerifiedTable> tables;
+  std::vector<FileFailure> failures;
+  ROWHOUSE_EXPORT bool equal() const;
+};
+
+/// Compares every cell of every file with PostgreSQL, both directions, in bounded memory. Values are compared as
+/// PostgreSQL prints them, by another way than the one that copied them; JSON and times by meaning.
+ROWHOUSE_EXPORT VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target,
+                                    const MigrationOptions& options);
+
+struct StatusRow {
+  std::string tenant;
+  std::string source;
+  std::string source_table;
+  std::string table;
+  std::int64_t rows = 0;
+  std::int64_t rejected = 0;
+  std::string imported_at;
+};
+
+struct RejectRow {
+  std::string tenant;
+  std::string source;
+  std::string source_table;
+  std::string key;
+  std::string column;
+  std::string sqlstate;
+  std::string reason;
+};
+
+struct StatusReport {
+  std::string core;  ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
+  std::vector<StatusRow> tables;
+  std::vector<RejectRow> rejects;  ///< the first `reject_limit`
+};
+
+ROWHOUSE_EXPORT StatusReport status(const Url& target, std::size_t reject_limit = 100);
+
+struct TenantRow {
+  std::string id;
+  std::string status;
+  std::string created_at;
+};
+
+ROWHOUSE_EXPORT std::vector<TenantRow> list_tenants(const Url& target);
+/// Registers a tenant, installing the core where it is missing. A tenant that exists is an error (23505).
+ROWHOUSE_EXPORT void create_tenant(const Url& target, const std::string& id);
+
+}  // namespace rowhouse

@@ -1,0 +1,137 @@
+#include "migration/cell_compare.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "bridge/timestamp.hpp"
+
+namespace rowhouse::detail {
+namespace {
+
+using bridge::Cell;
+using bridge::PgType;
+using bridge::StorageClass;
+
+// The text that PostgreSQL holds for a cell kept as text or bytea.
+std::string as_text(const Cell& cell) {
+  if (cell.storage_class == StorageClass::integer) return std::to_string(cell.integer);
+  if (cell.storage_class == StorageClass::real) {
+    bridge::Value value;
+    bridge::decode(cell, PgType::text, bridge::JsonCheck::none, value);
+    return std::string(value.bytes);
+  }
+  return std::string(cell.bytes);
+}
+
+int nibble(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
+
+std::string from_hex(std::string_view printed) {
+  std::string bytes;
+  for (std::size_t i = 2; i + 1 < printed.size(); i += 2) {
+    bytes += static_cast<char>(nibble(printed[i]) * 16 + nibble(printed[i + 1]));
+  }
+  return bytes;
+}
+
+bool same_integer(const Cell& cell, const std::string& printed) {
+  std::int64_t number = 0;
+  const auto end = std::from_chars(printed.data(), printed.data() + printed.size(), number);
+  if (end.ec != std::errc() || end.ptr != printed.data() + printed.size()) return false;
+  if (cell.storage_class == StorageClass::integer) return cell.integer == number;
+  return cell.storage_class == StorageClass::real && cell.real == static_cast<double>(number) &&
+         static_cast<std::int64_t>(cell.real) == number;
+}
+
+bool same_number(const Cell& cell, const std::string& printed) {
+  if (cell.storage_class == StorageClass::integer && printed.find_first_of(".eIN") == std::string::npos)
+    return same_integer(cell, printed);
+  const double number = std::strtod(printed.c_str(), nullptr);
+  if (cell.storage_class == StorageClass::real) return cell.real == number;
+  return cell.storage_class == StorageClass::integer && static_cast<double>(cell.integer) == number;
+}
+
+bool same_boolean(const Cell& cell, const std::string& printed) {
+  if (cell.storage_class == StorageClass::integer) return (cell.integer != 0) == (printed == "t");
+  return cell.storage_class == StorageClass::text && !cell.bytes.empty() &&
+         ((cell.bytes[0] | 0x20) == 't') == (printed == "t");
+}
+
+bool same_time(const Cell& cell, const std::string& printed) {
+  bridge::ParsedTime ours, theirs;
+  return cell.storage_class == StorageClass::text && bridge::parse_time(cell.bytes, ours) &&
+         bridge::parse_time(printed, theirs) && ours.microseconds == theirs.microseconds;
+}
+
+// Two documents with numbers compared as written where a double would blur them: equal texts are equal at once.
+bool same_json(const Cell& cell, const std::string& printed) {
+  const std::string text = as_text(cell);
+  if (text == printed) return true;
+  const nlohmann::json ours = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json theirs = nlohmann::json::parse(printed, nullptr, false);
+  return !ours.is_discarded() && !theirs.is_discarded() && ours == theirs;
+}
+
+}  // namespace
+
+void split_copy_row(std::string_view line, std::vector<std::optional<std::string>>& fields) {
+  fields.clear();
+  if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
+  std::string field;
+  bool null = false;
+  for (std::size_t i = 0; i <= line.size(); ++i) {
+    if (i == line.size() || line[i] == '\t') {
+      fields.push_back(null ? std::nullopt : std::optional<std::string>(std::move(field)));
+      field.clear();
+      null = false;
+    } else if (line[i] == '\\' && i + 1 < line.size()) {
+      constexpr std::string_view kCodes = "bfnrtv", kMeanings = "\b\f\n\r\t\v";
+      const char code = line[++i];
+      const std::size_t known = kCodes.find(code);
+      if (code == 'N') {
+        null = true;
+      } else {
+        field += known == std::string_view::npos ? code : kMeanings[known];
+      }
+    } else {
+      field += line[i];
+    }
+  }
+}
+
+bool same_value(const Cell& cell, const std::optional<std::string>& printed, PgType type) {
+  if (cell.storage_class == StorageClass::null || !printed) return cell.storage_class == StorageClass::null && !printed;
+  switch (type) {
+    case PgType::boolean:
+      return same_boolean(cell, *printed);
+    case PgType::bigint:
+      return same_integer(cell, *printed);
+    case PgType::double_precision:
+    case PgType::numeric:
+      return same_number(cell, *printed);
+    case PgType::text:
+      return as_text(cell) == *printed;
+    case PgType::bytea:
+      return as_text(cell) == from_hex(*printed);
+    case PgType::date:
+    case PgType::timestamp:
+    case PgType::timestamptz:
+      return same_time(cell, *printed);
+    case PgType::jsonb:
+      return same_json(cell, *printed);
+  }
+  return false;
+}
+
+int compare_key(const Cell& cell, const std::string& printed, PgType type) {
+  if (same_value(cell, printed, type)) return 0;
+  if (type == PgType::text) return as_text(cell).compare(printed);
+  if (type == PgType::bytea) return as_text(cell).compare(from_hex(printed));
+  if (cell.storage_class == StorageClass::integer && printed.find_first_of(".eIN") == std::string::npos)
+    return cell.integer < std::strtoll(printed.c_str(), nullptr, 10) ? -1 : 1;
+  const double ours = cell.storage_class == StorageClass::real ? cell.real : static_cast<double>(cell.integer);
+  return ours < std::strtod(printed.c_str(), nullptr) ? -1 : 1;
+}
+
+}  // namespace rowhouse::detail

@@ -1,0 +1,129 @@
+// Files into PostgreSQL: plan, make tables, copy each file in one transaction, then what is cheaper after the load.
+#include <chrono>
+
+#include "migration/core_installer.hpp"
+#include "migration/source_files.hpp"
+#include "migration/table_loader.hpp"
+#include "migration/target_tables.hpp"
+
+namespace rowhouse {
+namespace {
+
+class Migration {
+ public:
+  Migration(detail::PostgresConnection& connection, const MigrationOptions& options)
+      : connection_(connection), options_(options) {}
+
+  MigrationReport run(const std::vector<MigrationSource>& sources) {
+    const auto started = std::chrono::steady_clock::now();
+    const std::vector<detail::ProfiledFile> files = detail::profile_sources(sources, options_, false, report_.failures);
+    plan_ = detail::plan_files(files, options_);
+    note_plan();
+    detail::install_core(connection_);
+    detail::make_tables(connection_, plan_, options_);
+    progress_ = {"copy", "", "", 0, 0, 0, files.size()};
+    for (const detail::ProfiledFile& file : files) {
+      for (const bridge::TableProfile& table : file.profile.tables) progress_.rows_total += table.rows;
+    }
+    for (const detail::ProfiledFile& file : files) copy_file_or_report(file);
+    finish_tables();
+    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    return std::move(report_);
+  }
+
+ private:
+  void note_plan() {
+    report_.notes = plan_.notes;
+    for (const bridge::TablePlan& table : plan_.tables) {
+      for (const std::string& note : table.notes) report_.notes.push_back("table \"" + table.name + "\": " + note);
+    }
+  }
+
+  void copy_file_or_report(const detail::ProfiledFile& file) {
+    try {
+      std::vector<TableOutcome> outcomes = copy_file(file);
+      report_.tables.insert(report_.tables.end(), outcomes.begin(), outcomes.end());
+    } catch (const Error& error) {
+      if (detail::ends_the_run(error)) throw;
+      connection_.rollback();
+      report_.failures.push_back(detail::failure_of(file.source, error));
+    }
+    ++progress_.files;
+    detail::report_progress(options_, progress_);
+  }
+
+  // All of a file or nothing: half a tenant is worse than none.
+  std::vector<TableOutcome> copy_file(const detail::ProfiledFile& profiled) {
+    const std::unique_ptr<bridge::Source> file = detail::open_source(profiled.source, options_, false);
+    std::vector<TableOutcome> outcomes;
+    connection_.begin();
+    connection_.execute(
+        "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.import.' || $1, 0))",
+        {profiled.source.tenant});
+    connection_.execute("SELECT rowhouse.create_tenant($1, true)", {profiled.source.tenant});
+    connection_.execute("SELECT rowhouse.set_tenant($1)", {profiled.source.tenant});
+    for (const bridge::TablePlan& table : plan_.tables) {
+      const bridge::TableProfile* profile = detail::find_table(profiled.profile, table);
+      if (!profile) continue;
+      progress_.tenant = profiled.source.tenant;
+      progress_.table = table.name;
+      detail::report_progress(options_, progress_);
+      detail::TableLoader loader(connection_, *file, profiled.source, profile->table, table, options_);
+      const std::int64_t rows_before = progress_.rows;
+      outcomes.push_back(loader.load([&](std::int64_t rows) {
+        progress_.rows += rows;
+        detail::report_progress(options_, progress_);
+      }));
+      progress_.rows = rows_before + profile->rows;
+      if (outcomes.back().rows > 0) move_identity(table);
+    }
+    connection_.commit();
+    return outcomes;
+  }
+
+  // New rows must not be given an id that a copied row has.
+  void move_identity(const bridge::TablePlan& table) {
+    if (!table.integrated_objects) return;
+    const std::string target = bridge::quote_qualified(options_.schema, table.name);
+    connection_.execute(
+        "SELECT pg_catalog.setval(s.name::regclass, greatest(copied.id, pg_catalog.pg_sequence_last_value(s.name), 1)) "
+        "FROM (SELECT pg_catalog.pg_get_serial_sequence($1, 'id') AS name) AS s, "
+        "(SELECT max(id) AS id FROM " +
+            target + ") AS copied WHERE s.name IS NOT NULL",
+        {target});
+  }
+
+  // An index that can't be made (a text too long for a page) is no reason to lose the rows.
+  void finish_tables() {
+    detail::report_progress(options_, {"index", "", "", progress_.rows, progress_.rows_total, 0, 0});
+    for (const bridge::TablePlan& table : plan_.tables) {
+      for (const std::string& index : bridge::create_index_sql(table, {options_.schema, false})) {
+        detail::check_interrupted(options_);
+        try {
+          connection_.execute(index);
+        } catch (const Error& error) {
+          if (detail::ends_the_run(error)) throw;
+          report_.notes.push_back("table \"" + table.name + "\": an index could not be made: " + error.what());
+        }
+      }
+      connection_.execute("ANALYZE " + bridge::quote_qualified(options_.schema, table.name));
+    }
+  }
+
+  detail::PostgresConnection& connection_;
+  const MigrationOptions& options_;
+  bridge::Plan plan_;
+  MigrationProgress progress_;
+  MigrationReport report_;
+};
+
+}  // namespace
+
+MigrationReport migrate(const std::vector<MigrationSource>& sources, const Url& target,
+                        const MigrationOptions& options) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  detail::prepare_session(connection);
+  return Migration(connection, options).run(sources);
+}
+
+}  // namespace rowhouse

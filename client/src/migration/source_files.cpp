@@ -1,0 +1,181 @@
+#include "migration/source_files.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "bridge/tenant_id.hpp"
+
+namespace rowhouse {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(std::string_view sqlstate, const std::string& message, const std::string& hint) {
+  Diagnostics diagnostics;
+  diagnostics.message = message;
+  diagnostics.hint = hint;
+  throw_error(sqlstate, message, std::move(diagnostics));
+}
+
+std::vector<std::string> files_of_folder(const std::string& folder, const std::string& pattern) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (bridge::tenant_from_file_name(name, pattern)) files.push_back(entry->path().string());
+  }
+  if (error)
+    refuse(error == std::errc::permission_denied ? "42501" : "58030",
+           "could not read the folder \"" + folder + "\": " + error.message(), "");
+  if (files.empty())
+    refuse("58P01", "no file in \"" + folder + "\" fits the pattern " + pattern,
+           "Name another pattern with --pattern; it holds {tenant} where the file name has the tenant.");
+  return files;
+}
+
+std::string tenant_of(const std::string& path, const std::string& pattern, const std::optional<std::string>& tenant) {
+  if (tenant) return *tenant;
+  const std::string name = fs::path(path).filename().string();
+  const std::optional<std::string> found = bridge::tenant_from_file_name(name, pattern);
+  if (!found)
+    refuse("22023", "the name of \"" + path + "\" does not fit the pattern " + pattern,
+           "Name the tenant with --tenant, or another pattern with --pattern.");
+  return *found;
+}
+
+// Ids that differ only by case would be one tenant to people and two to the database.
+std::string folded(const std::string& id) {
+  std::string lower = id;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return lower;
+}
+
+}  // namespace
+
+std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths, const std::string& pattern,
+                                          const std::optional<std::string>& tenant) {
+  if (pattern.find("{tenant}") == std::string::npos)
+    refuse("22023", "the pattern \"" + pattern + "\" lacks {tenant}",
+           "For example: --pattern '{tenant}_freshdesk_data.db'");
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (fs::is_directory(fs::status(path, error)) && !fs::is_symlink(fs::symlink_status(path, error))) {
+      const std::vector<std::string> found = files_of_folder(path, pattern);
+      files.insert(files.end(), found.begin(), found.end());
+    } else {
+      files.push_back(path);
+    }
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+
+  std::vector<MigrationSource> sources;
+  std::map<std::string, std::string> taken;
+  for (const std::string& file : files) {
+    MigrationSource source{file, tenant_of(file, pattern, tenant)};
+    if (const bridge::Status status = bridge::check_tenant_id(source.tenant); !status.ok())
+      refuse(status.sqlstate, "\"" + file + "\": " + status.message, status.hint);
+    const auto [at, is_new] = taken.emplace(folded(source.tenant), file);
+    if (!is_new && !tenant)
+      refuse("42710", "\"" + at->second + "\" and \"" + file + "\" name the same tenant",
+             "Leave one of them out, or migrate each with --tenant.");
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+namespace detail {
+
+void throw_status(const bridge::Status& status) {
+  Diagnostics diagnostics;
+  diagnostics.message = status.message;
+  diagnostics.detail = status.detail;
+  diagnostics.hint = status.hint;
+  throw_error(status.sqlstate, status.message, std::move(diagnostics));
+}
+
+FileFailure failure_of(const MigrationSource& source, const Error& error) {
+  return {source.path, source.tenant, error.sqlstate(), error.what(), error.detail(), error.hint()};
+}
+
+bool ends_the_run(const Error& error) {
+  const std::string_view state = error.sqlstate();
+  return error.kind() == ErrorKind::kConnection || error.in_doubt() || state == "57014" || state == "57P01" ||
+         state == "57P02" || state == "57P03";
+}
+
+std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options,
+                                            bool check_integrity) {
+  bridge::SourceOptions how;
+  how.scratch_directory = options.scratch_directory;
+  how.check_integrity = check_integrity;
+  if (options.interrupted) {
+    how.interrupted = [](void* argument) { return (*static_cast<const std::function<bool()>*>(argument))(); };
+    how.interrupted_argument = const_cast<std::function<bool()>*>(&options.interrupted);
+  }
+  bridge::Result<std::unique_ptr<bridge::Source>> file = bridge::Source::open(source.path, how);
+  if (!file.ok()) throw_status(file.status());
+  return std::move(file.value());
+}
+
+bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
+                                   const MigrationOptions& options, bool examine_text) {
+  bridge::PlanOptions how;
+  how.tenant_column = options.tenant_column;
+  how.examine_text = examine_text;
+  bridge::Result<bridge::FileProfile> profile = bridge::profile_file(file, source.tenant, how);
+  if (!profile.ok()) throw_status(profile.status());
+  return std::move(profile.value());
+}
+
+std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& sources, const MigrationOptions& options,
+                                          bool examine_text, std::vector<FileFailure>& failures) {
+  std::vector<ProfiledFile> files;
+  MigrationProgress progress{"plan", "", "", 0, 0, 0, sources.size()};
+  for (const MigrationSource& source : sources) {
+    check_interrupted(options);
+    progress.tenant = source.tenant;
+    report_progress(options, progress);
+    try {
+      const std::unique_ptr<bridge::Source> file = open_source(source, options, options.check_integrity);
+      files.push_back({source, profile_source(*file, source, options, examine_text)});
+    } catch (const Error& error) {
+      if (ends_the_run(error)) throw;
+      failures.push_back(failure_of(source, error));
+    }
+    ++progress.files;
+  }
+  report_progress(options, progress);
+  return files;
+}
+
+bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options) {
+  bridge::PlanOptions how;
+  how.tenant_column = options.tenant_column;
+  std::vector<bridge::FileProfile> profiles;
+  for (const ProfiledFile& file : files) profiles.push_back(file.profile);
+  return bridge::make_plan(profiles, how);
+}
+
+const bridge::TableProfile* find_table(const bridge::FileProfile& profile, const bridge::TablePlan& plan) {
+  for (const bridge::TableProfile& table : profile.tables) {
+    if (sqlite3_stricmp(table.table.name.c_str(), plan.source_name.c_str()) == 0) return &table;
+  }
+  return nullptr;
+}
+
+void report_progress(const MigrationOptions& options, const MigrationProgress& progress) {
+  if (options.progress) options.progress(progress);
+}
+
+void check_interrupted(const MigrationOptions& options) {
+  if (options.interrupted && options.interrupted()) throw_error("57014", "interrupted");
+}
+
+}  // namespace detail
+}  // namespace rowhouse

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "bridge/plan.hpp"
+#include "bridge/source.hpp"
+#include "rowhouse/migration.hpp"
+
+namespace rowhouse::detail {
+
+// Throws the Status as an Error; `about` leads the message where the Status does not name the file itself.
+[[noreturn]] void throw_status(const bridge::Status& status);
+FileFailure failure_of(const MigrationSource& source, const Error& error);
+
+// True for errors that end the whole run: the server is gone, or the caller wants to stop. Others concern one file.
+bool ends_the_run(const Error& error);
+
+std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options,
+                                            bool check_integrity);
+bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
+                                   const MigrationOptions& options, bool examine_text);
+
+// A file with what a full read of it found.
+struct ProfiledFile {
+  MigrationSource source;
+  bridge::FileProfile profile;
+};
+
+// Profiles every file; those that fail go to `failures`.
+std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& sources, const MigrationOptions& options,
+                                          bool examine_text, std::vector<FileFailure>& failures);
+bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options);
+
+// The table of the file's profile that feeds `plan`, or null when this file has none.
+const bridge::TableProfile* find_table(const bridge::FileProfile& profile, const bridge::TablePlan& plan);
+
+void report_progress(const MigrationOptions& options, const MigrationProgress& progress);
+void check_interrupted(const MigrationOptions& options);
+
+}  // namespace rowhouse::detail

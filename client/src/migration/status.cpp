@@ -1,0 +1,68 @@
+// What the ledger, the rejects and the registry say.
+#include "migration/core_installer.hpp"
+#include "rowhouse/migration.hpp"
+
+namespace rowhouse {
+namespace {
+
+std::string text(const detail::PostgresResult& rows, std::size_t row, std::size_t column) {
+  return std::string(rows.value(row, column).value_or(""));
+}
+
+[[noreturn]] void refuse_without_core(const Url& target) {
+  Diagnostics diagnostics;
+  diagnostics.message = "rowhouse is not installed in " + target.masked();
+  diagnostics.hint = "Run rowhouse migrate or rowhouse tenant create first: both install it.";
+  const std::string message = diagnostics.message;
+  throw_error("55000", message, std::move(diagnostics));
+}
+
+}  // namespace
+
+StatusReport status(const Url& target, std::size_t reject_limit) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  StatusReport report;
+  report.core = detail::installed_core(connection);
+  if (report.core.empty()) return report;
+  const detail::PostgresResult chunks = connection.execute(
+      "SELECT tenant, source, source_table, target_table, sum(rows)::bigint, sum(rejected)::bigint, "
+      "pg_catalog.to_char(max(imported_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+      "FROM rowhouse.import_chunk GROUP BY tenant, source, source_table, target_table "
+      "ORDER BY tenant COLLATE \"C\", source COLLATE \"C\", source_table COLLATE \"C\"");
+  for (std::size_t i = 0; i < chunks.rows(); ++i) {
+    report.tables.push_back({text(chunks, i, 0), text(chunks, i, 1), text(chunks, i, 2), text(chunks, i, 3),
+                             std::stoll("0" + text(chunks, i, 4)), std::stoll("0" + text(chunks, i, 5)),
+                             text(chunks, i, 6)});
+  }
+  const std::string limit = std::to_string(reject_limit);
+  const detail::PostgresResult rejects = connection.execute(
+      "SELECT tenant, source, source_table, key, column_name, sqlstate, reason FROM rowhouse.import_reject "
+      "ORDER BY tenant COLLATE \"C\", source COLLATE \"C\", source_table COLLATE \"C\", id LIMIT $1",
+      {limit});
+  for (std::size_t i = 0; i < rejects.rows(); ++i) {
+    report.rejects.push_back({text(rejects, i, 0), text(rejects, i, 1), text(rejects, i, 2), text(rejects, i, 3),
+                              text(rejects, i, 4), text(rejects, i, 5), text(rejects, i, 6)});
+  }
+  return report;
+}
+
+std::vector<TenantRow> list_tenants(const Url& target) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  if (detail::installed_core(connection).empty()) refuse_without_core(target);
+  const detail::PostgresResult rows = connection.execute(
+      "SELECT id, status, pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+      "FROM rowhouse.list_tenants()");
+  std::vector<TenantRow> tenants;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    tenants.push_back({text(rows, i, 0), text(rows, i, 1), text(rows, i, 2)});
+  }
+  return tenants;
+}
+
+void create_tenant(const Url& target, const std::string& id) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  detail::install_core(connection);
+  connection.execute("SELECT rowhouse.create_tenant($1)", {id});
+}
+
+}  // namespace rowhouse

@@ -1,0 +1,138 @@
+#include "migration/target_tables.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace rowhouse::detail {
+namespace {
+
+struct TargetColumn {
+  std::string type;
+  bool in_key = false;
+};
+
+// The columns of a table with types and primary key; empty when there is no such table.
+std::map<std::string, TargetColumn> read_columns(PostgresConnection& connection, const std::string& schema,
+                                                 const std::string& table) {
+  const PostgresResult rows = connection.execute(
+      "SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL), coalesce(a.attnum = ANY (k.conkey), false) "
+      "FROM pg_catalog.pg_attribute AS a "
+      "JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid "
+      "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+      "LEFT JOIN pg_catalog.pg_constraint AS k ON k.conrelid = c.oid AND k.contype = 'p' "
+      "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped",
+      {schema, table});
+  std::map<std::string, TargetColumn> columns;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    columns[std::string(rows.value(i, 0).value_or(""))] = {std::string(rows.value(i, 1).value_or("")),
+                                                           rows.value(i, 2) == "t"};
+  }
+  return columns;
+}
+
+[[noreturn]] void refuse_type(const bridge::TablePlan& table, const std::string& column, const std::string& type) {
+  Diagnostics diagnostics;
+  diagnostics.message = "column \"" + column + "\" of table \"" + table.name + "\" is of type " + type +
+                        ", which no SQLite column is copied to";
+  diagnostics.hint =
+      "Make it boolean, bigint, double precision, numeric, text, bytea, date, timestamp, timestamptz or jsonb.";
+  const std::string message = diagnostics.message;
+  throw_error("42804", message, std::move(diagnostics));
+}
+
+// A table that was made for files with other keys decides whether rows are keyed by SQLite's rowid.
+void align_key(bridge::TablePlan& table, const std::map<std::string, TargetColumn>& target) {
+  std::vector<std::string> key;
+  bool by_rowid = false;
+  for (const auto& [name, column] : target) {
+    if (!column.in_key || name == table.tenant_column) continue;
+    key.push_back(name);
+    const bridge::ColumnPlan* planned = table.find(name);
+    by_rowid |= !planned ? name.rfind("source_rowid", 0) == 0 : planned->source_name.empty();
+  }
+  if (key.empty()) return;
+  if (by_rowid && !table.keyed_by_rowid && !table.find(key[0])) {
+    bridge::ColumnPlan column;
+    column.name = key[0];
+    column.type = bridge::PgType::bigint;
+    column.not_null = true;
+    table.columns.push_back(std::move(column));
+  }
+  if (!by_rowid && table.keyed_by_rowid)
+    table.columns.erase(std::remove_if(table.columns.begin(), table.columns.end(),
+                                       [](const bridge::ColumnPlan& column) { return column.source_name.empty(); }),
+                        table.columns.end());
+  table.keyed_by_rowid = by_rowid;
+  table.primary_key = std::move(key);
+}
+
+// A table that was dropped since its import holds nothing of what the ledger says.
+void forget_imports(PostgresConnection& connection, const std::string& schema, const std::string& table) {
+  connection.execute(
+      "DELETE FROM rowhouse.import_reject AS r USING rowhouse.import_chunk AS c WHERE c.target_schema = $1 "
+      "AND c.target_table = $2 AND (r.tenant, r.source, r.source_table) = (c.tenant, c.source, c.source_table)",
+      {schema, table});
+  connection.execute("DELETE FROM rowhouse.import_chunk WHERE target_schema = $1 AND target_table = $2",
+                     {schema, table});
+}
+
+void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl) {
+  if (read_columns(connection, ddl.schema, table.name).empty()) {
+    forget_imports(connection, ddl.schema, table.name);
+    if (!table.integrated_objects) connection.execute(bridge::create_table_sql(table, ddl));
+  }
+  if (table.integrated_objects) connection.execute("SELECT rowhouse.create_integrated_objects($1)", {ddl.schema});
+  const std::string qualified = bridge::quote_qualified(ddl.schema, table.name);
+  const std::vector<bridge::ColumnPlan> lacking = align_with_target(connection, table, ddl.schema);
+  for (const bridge::ColumnPlan& column : lacking) {
+    connection.execute("ALTER TABLE " + qualified + " ADD COLUMN " + bridge::quote_identifier(column.name) + " " +
+                       bridge::sql_name(column.type));
+    table.columns.push_back(column);
+    table.columns.back().not_null = false;
+  }
+  connection.execute("SELECT rowhouse.protect($1::regclass, $2)", {qualified, table.tenant_column});
+}
+
+}  // namespace
+
+void prepare_session(PostgresConnection& connection) {
+  connection.execute_script(
+      "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET bytea_output = 'hex'; SET extra_float_digits = 3; "
+      "SET client_min_messages = 'warning'; SET statement_timeout = 0; SET client_encoding = 'UTF8'");
+}
+
+std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection, bridge::TablePlan& table,
+                                                  const std::string& schema) {
+  const std::map<std::string, TargetColumn> target = read_columns(connection, schema, table.name);
+  if (target.empty()) throw_error("42P01", "there is no table " + bridge::quote_qualified(schema, table.name));
+  align_key(table, target);
+  std::vector<bridge::ColumnPlan> kept, lacking;
+  for (bridge::ColumnPlan& column : table.columns) {
+    const auto at = target.find(column.name);
+    if (at == target.end()) {
+      lacking.push_back(column);
+      continue;
+    }
+    const std::string& type = at->second.type;
+    if (!bridge::type_from_name(type == "character varying" ? "text" : type, column.type))
+      refuse_type(table, column.name, type);
+    kept.push_back(column);
+  }
+  table.columns = std::move(kept);
+  return lacking;
+}
+
+void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options) {
+  bridge::DdlOptions ddl{options.schema, false};
+  ddl.lz4 = connection
+                .execute(
+                    "SELECT FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression' "
+                    "AND 'lz4' = ANY (enumvals)")
+                .rows() > 0;
+  connection.begin();
+  connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.tables', 0))");
+  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl);
+  connection.commit();
+}
+
+}  // namespace rowhouse::detail

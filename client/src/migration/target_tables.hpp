@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/plan.hpp"
+#include "postgres_connection.hpp"
+#include "rowhouse/migration.hpp"
+
+namespace rowhouse::detail {
+
+// Settings that the bridge's text forms and error positions rely on.
+void prepare_session(PostgresConnection& connection);
+
+// Makes and protects the tables of the plan where they are missing, gives existing ones the columns they lack, and
+// turns the plan's types and keys into those of the tables that are there. One transaction; the core must be installed.
+void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options);
+
+// Turns the types and the key of a planned table into those of the table in the database. Columns that the database
+// lacks leave the plan and are returned. Throws 42P01 where there is no such table, 42804 where a type does not fit.
+std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection, bridge::TablePlan& table,
+                                                  const std::string& schema);
+
+}  // namespace rowhouse::detail
