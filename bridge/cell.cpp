@@ -1,5 +1,6 @@
 #include "bridge/cell.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -39,6 +40,21 @@ int utf8_length(unsigned char lead, unsigned char& low, unsigned char& high) {
     return 4;
   }
   return 0;
+}
+
+// The length of the valid character that `bytes` begin with, 0 where there is none.
+std::size_t character_length(std::string_view bytes) {
+  const auto lead = static_cast<unsigned char>(bytes[0]);
+  if (lead < 0x80) return 1;
+  unsigned char low, high;
+  const auto length = static_cast<std::size_t>(utf8_length(lead, low, high));
+  if (length == 0 || bytes.size() < length) return 0;
+  const auto second = static_cast<unsigned char>(bytes[1]);
+  if (second < low || second > high) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if ((static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80) return 0;
+  }
+  return length;
 }
 
 // Eight bytes that are ASCII and not NUL, which is most of all text.
@@ -252,30 +268,29 @@ Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value) {
 }
 
 Refusal check_text(std::string_view bytes) {
-  const char* p = bytes.data();
-  const char* const end = p + bytes.size();
-  while (p < end) {
-    if (end - p >= 8 && eight_plain(p)) {
-      p += 8;
+  while (!bytes.empty()) {
+    if (bytes.size() >= 8 && eight_plain(bytes.data())) {
+      bytes.remove_prefix(8);
       continue;
     }
-    const auto lead = static_cast<unsigned char>(*p);
-    if (lead == 0) return kNulInText;
-    if (lead < 0x80) {
-      ++p;
-      continue;
-    }
-    unsigned char low, high;
-    const int length = utf8_length(lead, low, high);
-    if (length == 0 || end - p < length) return kBadUtf8;
-    const auto second = static_cast<unsigned char>(p[1]);
-    if (second < low || second > high) return kBadUtf8;
-    for (int i = 2; i < length; ++i) {
-      if ((static_cast<unsigned char>(p[i]) & 0xC0) != 0x80) return kBadUtf8;
-    }
-    p += length;
+    if (bytes[0] == '\0') return kNulInText;
+    const std::size_t length = character_length(bytes);
+    if (length == 0) return kBadUtf8;
+    bytes.remove_prefix(length);
   }
   return {};
+}
+
+std::string printable(std::string_view bytes, std::size_t max) {
+  std::string text;
+  while (!bytes.empty()) {
+    const std::size_t length = character_length(bytes);
+    const bool shown = length > 1 || (length == 1 && static_cast<unsigned char>(bytes[0]) >= 0x20 && bytes[0] != 0x7F);
+    if (text.size() + std::max<std::size_t>(length, 1) > max) break;
+    text += shown ? bytes.substr(0, length) : "?";
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return text;
 }
 
 }  // namespace rowhouse::bridge

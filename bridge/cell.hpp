@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace rowhouse::bridge {
@@ -54,6 +55,9 @@ Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value);
 
 /// Valid UTF-8 of 1 to 4 bytes without NUL: what PostgreSQL takes as text.
 Refusal check_text(std::string_view bytes);
+/// `bytes` for people, cut to `max` bytes at a character: valid UTF-8 without control characters, each of which, and
+/// each byte that is no text, shows as a question mark.
+std::string printable(std::string_view bytes, std::size_t max);
 /// Text that jsonb takes; depth and the magnitude of numbers are left to the server.
 Refusal check_json(std::string_view bytes);
 

@@ -45,6 +45,7 @@ class Listener : public nlohmann::json_sax<nlohmann::json> {
 
 Refusal check_json(std::string_view bytes) {
   if (const Refusal refusal = check_text(bytes)) return refusal;
+  if (bytes.substr(0, 3) == "\xEF\xBB\xBF") return kSyntax;  // the parser passes over a byte order mark, jsonb does not
   Listener listener;
   nlohmann::json::sax_parse(bytes.begin(), bytes.end(), &listener);
   return listener.refusal;

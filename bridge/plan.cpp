@@ -18,17 +18,6 @@ constexpr const char* kRowidColumn = "source_rowid";
 
 bool same_name(const std::string& a, const std::string& b) { return sqlite3_stricmp(a.c_str(), b.c_str()) == 0; }
 
-// A name that PostgreSQL keeps whole: a longer one is cut at a character and ends with a hash of all of it, so that
-// two names alike in their first 63 bytes stay two, and are the same in each run.
-std::string fit_name(const std::string& name) {
-  if (name.size() <= kNameMax) return name;
-  char hash[16];
-  std::snprintf(hash, sizeof hash, "_%08x", static_cast<unsigned>(XXH64(name.data(), name.size(), 0)));
-  std::string cut = name.substr(0, kNameMax - 9);
-  while (!cut.empty() && check_text(cut)) cut.pop_back();
-  return cut + hash;
-}
-
 // PostgreSQL's own columns have these names in every table.
 bool is_system_column(const std::string& name) {
   constexpr std::array<const char*, 6> kNames = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
@@ -139,9 +128,9 @@ class TablePlanner {
 
   std::string target_name(const std::string& source_name) const {
     if (same_name(source_name, options_.tenant_column)) return fit_name("source_" + source_name);
-    std::string name = fit_name(source_name);
-    while (is_system_column(name) || plan_.find(name)) name = fit_name(name + "_");
-    return name;
+    std::vector<std::string> taken;
+    for (const ColumnPlan& column : plan_.columns) taken.push_back(column.name);
+    return fit_column_name(source_name, taken);
   }
 
   void add_column(const MergedColumn& merged) {
@@ -248,6 +237,22 @@ std::string column_list(const TablePlan& table, const std::vector<std::string>& 
 bool is_long(PgType type) { return type == PgType::text || type == PgType::jsonb || type == PgType::bytea; }
 
 }  // namespace
+
+std::string fit_name(const std::string& name) {
+  if (name.size() <= kNameMax) return name;
+  char hash[16];
+  std::snprintf(hash, sizeof hash, "_%08x", static_cast<unsigned>(XXH64(name.data(), name.size(), 0)));
+  std::string cut = name.substr(0, kNameMax - 9);
+  while (!cut.empty() && check_text(cut)) cut.pop_back();
+  return cut + hash;
+}
+
+std::string fit_column_name(const std::string& name, const std::vector<std::string>& taken) {
+  std::string fitted = fit_name(name);
+  while (is_system_column(fitted) || std::find(taken.begin(), taken.end(), fitted) != taken.end())
+    fitted = fit_name(fitted + "_");
+  return fitted;
+}
 
 const ColumnPlan* TablePlan::find(const std::string& name) const {
   for (const ColumnPlan& column : columns) {

@@ -1,6 +1,7 @@
 // From what files hold to the tables that will hold it: names, types, keys, and why.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@ namespace rowhouse::bridge {
 struct PlanOptions {
   std::string tenant_column = "company_id";
   bool examine_text = false;  ///< look at every text for NUL and bad UTF-8, and at the helpdesk's JSON and times
+  /// Says which tables of a file are profiled, by their names there; all where it is empty.
+  std::function<bool(const std::string&)> wants_table;
 };
 
 /// One table of one file with what a full read of it found.
@@ -84,6 +87,12 @@ struct DdlOptions {
 std::string create_table_sql(const TablePlan& table, const DdlOptions& options);
 /// CREATE INDEX IF NOT EXISTS for each plain index, to be run after the load.
 std::vector<std::string> create_index_sql(const TablePlan& table, const DdlOptions& options);
+
+/// A name that PostgreSQL keeps whole, at most 63 bytes: a longer one is cut at a character and ends with a hash of all
+/// of it, so that two names alike in their first 63 bytes stay two, and are the same in each run.
+std::string fit_name(const std::string& name);
+/// The same for a column: neither one of `taken` nor the name of a column that every table of PostgreSQL has.
+std::string fit_column_name(const std::string& name, const std::vector<std::string>& taken);
 
 /// `name` as an identifier of PostgreSQL: always in double quotes, quotes doubled. NUL never reaches it.
 std::string quote_identifier(std::string_view name);

@@ -106,6 +106,7 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
   file.tenant = tenant;
   file.passed_over = std::move(catalog.value().passed_over);
   for (Table& table : catalog.value().tables) {
+    if (options.wants_table && !options.wants_table(table.name)) continue;
     TableProfile profile;
     profile.columns.resize(table.columns.size());
     profile.table = std::move(table);

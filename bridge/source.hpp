@@ -15,7 +15,7 @@ namespace rowhouse::bridge {
 struct SourceOptions {
   std::chrono::milliseconds busy_timeout{5000};  ///< how long to wait for a writer's lock
   std::string scratch_directory;                 ///< where a private copy may be made; empty: $TMPDIR or /tmp
-  bool check_integrity = false;                  ///< run SQLite's integrity check before anything is read
+  bool check_integrity = false;                  ///< refuse a damaged file before anything is read
   int value_bytes_max = 512 * 1024 * 1024;       ///< a longer value is an error (54000), before memory is taken
 
   /// Asked every few thousand steps of SQLite's machine; true stops the statement with 57014. May be null.
@@ -55,11 +55,13 @@ class Source {
   Status open_in_place();
   Status open_copy();
   Status begin_snapshot();
+  Status check_integrity();
 
   std::string path_;
   SourceOptions options_;
   sqlite3* connection_ = nullptr;
   bool reads_copy_ = false;
+  bool orders_unknown_ = false;  ///< the file sorts by collations of its application
 };
 
 }  // namespace rowhouse::bridge

@@ -1,5 +1,6 @@
 #include "bridge/types.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <string>
 
@@ -28,6 +29,8 @@ constexpr TypeRow kTypes[] = {
 };
 
 const TypeRow& row_of(PgType type) { return kTypes[static_cast<int>(type)]; }
+
+constexpr std::size_t kSampleBytes = 40, kDeclaredBytes = 200;
 
 bool holds(const std::string& words, const char* part) { return words.find(part) != std::string::npos; }
 
@@ -94,7 +97,8 @@ void append_count(std::string& out, std::int64_t count, const char* word) {
 }
 
 std::string describe(std::string_view declared_type, const ColumnProfile& profile) {
-  std::string out = declared_type.empty() ? "no declared type; " : "declared " + std::string(declared_type) + "; ";
+  std::string out =
+      declared_type.empty() ? "no declared type; " : "declared " + printable(declared_type, kDeclaredBytes) + "; ";
   append_count(out, profile.integers, "integer");
   append_count(out, profile.reals, "real");
   append_count(out, profile.texts, "text");
@@ -106,14 +110,11 @@ std::string describe(std::string_view declared_type, const ColumnProfile& profil
   return out;
 }
 
-// The start of a text for people: control characters shown as dots, whole characters only.
+// The start of a text for people.
 std::string sample(std::string_view text) {
-  std::string out(text.substr(0, 40));
-  while (!out.empty() && check_text(out)) out.pop_back();
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '"') c = '.';
-  }
-  return out.empty() ? "(unreadable)" : out;
+  std::string out = printable(text.substr(0, 2 * kSampleBytes), kSampleBytes);
+  std::replace(out.begin(), out.end(), '"', '.');
+  return out;
 }
 
 }  // namespace

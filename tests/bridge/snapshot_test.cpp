@@ -1,0 +1,231 @@
+// One committed moment of a file, whatever its writers do meanwhile, and nothing written to it.
+#include <fstream>
+#include <set>
+
+#include "tests/bridge/sqlite_file.hpp"
+
+namespace rowhouse::test {
+namespace {
+
+using bridge::Source;
+
+constexpr const char* kLedger =
+    "CREATE TABLE account(id INTEGER PRIMARY KEY, balance INTEGER, filler TEXT);"
+    "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
+    "INSERT INTO account SELECT i, 100, printf('%0500d', i) FROM n;";
+constexpr const char* kSum = "SELECT sum(balance) FROM account";
+
+// Leaves pages of an unfinished transaction in the file and the way back in its journal.
+void die_in_mid_transaction(const std::string& path) {
+  Process writer([&](Process&) {
+    Writer connection(path, "PRAGMA cache_size=4; BEGIN; UPDATE account SET balance = balance + 1");
+    ::kill(::getpid(), SIGKILL);
+    return 0;
+  });
+  ASSERT_TRUE(WIFSIGNALED(writer.finish()));
+}
+
+TEST(Snapshot, RollsAHotJournalBackInACopy) {
+  Folder folder;
+  make_database(folder.path("acme.db"), kLedger);
+  const auto committed = folder.contents();
+  die_in_mid_transaction(folder.path("acme.db"));
+  const auto before = folder.contents();
+  ASSERT_EQ(before.count("acme.db-journal"), 1u);
+  ASSERT_NE(before.at("acme.db"), committed.at("acme.db")) << "the writer died too early for this test";
+  {
+    const auto source = open_source(folder, "acme.db");
+    EXPECT_TRUE(source->reads_copy());
+    EXPECT_EQ(query_one(*source, kSum), "40000");
+    EXPECT_TRUE(folder.scratch_is_empty()) << "a copy must not outlive a killed reader";
+  }
+  EXPECT_EQ(folder.contents(), before);
+}
+
+// A journal may name a super-journal, which SQLite deletes at recovery: no file's contents may make us do that.
+TEST(Snapshot, NeverFollowsAJournalToOtherFiles) {
+  for (const bool exists : {true, false}) {
+    Folder folder;
+    make_database(folder.path("acme.db"), kLedger);
+    die_in_mid_transaction(folder.path("acme.db"));
+    const std::string victim = folder.path("victim");
+    if (exists) write_file(victim, "precious");
+    std::uint32_t sum = 0;
+    for (char c : victim) sum += static_cast<std::uint32_t>(static_cast<signed char>(c));
+    const auto word = [](std::uint32_t n) {
+      std::string bytes;
+      for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(n >> shift);
+      return bytes;
+    };
+    std::ofstream(folder.path("acme.db-journal"), std::ios::app | std::ios::binary)
+        << word(0x40000000 / 4096 + 1) << victim << word(static_cast<std::uint32_t>(victim.size())) << word(sum)
+        << "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+    const auto before = folder.contents();
+    // Without its super-journal the transaction is committed, and the journal is void.
+    EXPECT_EQ(query_one(*open_source(folder, "acme.db"), "SELECT max(balance) FROM account"), exists ? "100" : "101");
+    EXPECT_EQ(folder.contents(), before);
+  }
+}
+
+TEST(Snapshot, RefusesWhenTheJournalIsUnreadable) {
+  Folder folder;
+  make_database(folder.path("acme.db"), kLedger);
+  die_in_mid_transaction(folder.path("acme.db"));
+  std::filesystem::rename(folder.path("acme.db-journal"), folder.path("elsewhere"));
+  std::filesystem::create_symlink(folder.path("elsewhere"), folder.path("acme.db-journal"));
+  const auto source = Source::open(folder.path("acme.db"), options_for(folder));
+  ASSERT_FALSE(source.ok()) << "without its journal the file shows what was never committed";
+  EXPECT_STREQ(source.status().sqlstate, "58030") << source.status().message;
+}
+
+TEST(Snapshot, ReadsWhatIsOnlyInAWalLeftBehind) {
+  Folder folder;
+  Process writer([&](Process&) {
+    Writer connection(folder.path("acme.db"), std::string("PRAGMA journal_mode=WAL;") + kLedger);
+    connection.run("PRAGMA wal_checkpoint; PRAGMA wal_autocheckpoint=0; UPDATE account SET balance = 7 WHERE id = 1");
+    std::filesystem::remove(folder.path("acme.db-shm"));
+    ::kill(::getpid(), SIGKILL);
+    return 0;
+  });
+  writer.finish();
+  const auto before = folder.contents();
+  ASSERT_GT(before.at("acme.db-wal").size(), 0u);
+  EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "39907");
+  EXPECT_EQ(folder.contents(), before) << "above all no new -shm";
+}
+
+TEST(Snapshot, ReadsCleanWalFilesAndLeavesNothing) {
+  Folder folder;
+  make_database(folder.path("acme.db"), std::string("PRAGMA journal_mode=WAL;") + kLedger);
+  const auto before = folder.contents();
+  ASSERT_EQ(before.size(), 1u);
+  EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "40000");
+  EXPECT_EQ(folder.contents(), before);
+  EXPECT_TRUE(folder.scratch_is_empty());
+}
+
+// SQLite takes any -wal beside a file for its own, whatever the file's header says.
+TEST(Snapshot, LeavesNothingBesideAStrayWal) {
+  Folder folder;
+  make_database(folder.path("acme.db"), kLedger);
+  write_file(folder.path("acme.db-wal"), "");
+  const auto before = folder.contents();
+  EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "40000");
+  EXPECT_EQ(folder.contents(), before);
+}
+
+TEST(Snapshot, StandsStillWhileAWriterIsAtWork) {
+  Folder folder;
+  Process writer([&](Process& self) {
+    Writer connection(folder.path("acme.db"), std::string("PRAGMA journal_mode=WAL;") + kLedger);
+    self.ready();
+    self.wait_for_finish();
+    return 0;
+  });
+  ASSERT_TRUE(writer.wait_ready());
+  const auto before = folder.contents();
+  const auto source = open_source(folder, "acme.db");
+  EXPECT_EQ(query_one(*source, kSum), "40000");
+  EXPECT_EQ(folder.contents(), before) << "an open -shm stays as it is too";
+  make_database(folder.path("acme.db"), "UPDATE account SET balance = 0");
+  EXPECT_EQ(query_one(*source, kSum), "40000");
+  EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "0");
+}
+
+// Money moves between accounts and every way of checkpointing runs: each snapshot adds up to the same sum.
+TEST(Snapshot, AddsUpWhileCheckpointsRun) {
+  Folder folder;
+  make_database(folder.path("acme.db"), std::string("PRAGMA journal_mode=WAL;") + kLedger);
+  Process writer([&](Process& self) {
+    self.ready();
+    for (unsigned round = 0; ::getppid() != 1; ++round) {
+      Writer connection(folder.path("acme.db"), "PRAGMA busy_timeout=1000; PRAGMA synchronous=OFF");
+      for (unsigned i = 0; i < 60; ++i) {
+        const unsigned from = (round * 7 + i * 13) % 400 + 1, to = (round * 3 + i * 31) % 400 + 1;
+        connection.run("BEGIN IMMEDIATE; UPDATE account SET balance = balance - 1 WHERE id = " + std::to_string(from) +
+                       "; UPDATE account SET balance = balance + 1 WHERE id = " + std::to_string(to) + "; COMMIT");
+        constexpr const char* kModes[] = {"PASSIVE", "FULL", "RESTART", "TRUNCATE"};
+        if (i % 7 == 0) connection.try_run(std::string("PRAGMA wal_checkpoint(") + kModes[i % 4] + ")");
+      }
+    }
+    return 0;
+  });
+  ASSERT_TRUE(writer.wait_ready());
+  bridge::SourceOptions options = options_for(folder);
+  options.check_integrity = true;
+  options.busy_timeout = std::chrono::seconds(20);
+  std::set<std::string> moments;
+  for (int i = 0; i < 50; ++i) {
+    const auto source = Source::open(folder.path("acme.db"), options);
+    ASSERT_TRUE(source.ok()) << source.status().message << source.status().detail;
+    ASSERT_EQ(query_one(*source.value(), kSum), "40000");
+    moments.insert(query_one(*source.value(), "SELECT group_concat(balance) FROM account"));
+  }
+  writer.stop();
+  EXPECT_GT(moments.size(), 10u) << "the writer stood still";
+  EXPECT_TRUE(folder.scratch_is_empty());
+}
+
+struct Mode {
+  const char* journal;
+  const char* lock;
+};
+
+class Locked : public testing::TestWithParam<Mode> {};
+
+TEST_P(Locked, ByAWriterIsAnErrorWithinTheTimeout) {
+  Folder folder;
+  make_database(folder.path("acme.db"), std::string("PRAGMA journal_mode=") + GetParam().journal + ";" + kLedger);
+  Process writer([&](Process& self) {
+    Writer connection(folder.path("acme.db"), GetParam().lock);
+    self.ready();
+    self.wait_for_finish();
+    return 0;
+  });
+  ASSERT_TRUE(writer.wait_ready());
+  bridge::SourceOptions options = options_for(folder);
+  options.busy_timeout = std::chrono::milliseconds(200);
+  const auto start = std::chrono::steady_clock::now();
+  const auto source = Source::open(folder.path("acme.db"), options);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  ASSERT_FALSE(source.ok());
+  EXPECT_STREQ(source.status().sqlstate, "55P03");
+  EXPECT_NE(source.status().message.find("acme.db"), std::string::npos);
+  EXPECT_TRUE(folder.scratch_is_empty());
+  writer.finish();
+  EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "40000");
+}
+
+INSTANTIATE_TEST_SUITE_P(Snapshot, Locked,
+                         testing::Values(Mode{"DELETE", "BEGIN EXCLUSIVE"},
+                                         Mode{"WAL", "PRAGMA locking_mode=EXCLUSIVE; UPDATE account SET balance = balance"}),
+                         [](const auto& info) { return info.param.journal; });
+
+// POSIX locks belong to the process: a file opened and closed beside SQLite would drop those of its connections.
+TEST(Snapshot, LeavesTheLocksOfThisProcessAlone) {
+  for (const char* mode : {"DELETE", "WAL"}) {
+    Folder folder;
+    const std::string path = folder.path("acme.db");
+    make_database(path, std::string("PRAGMA journal_mode=") + mode + ";" + kLedger);
+    Writer writer(path, "BEGIN IMMEDIATE; UPDATE account SET balance = 0 WHERE id = 1");
+    EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "40000");
+    Process other([&](Process&) { return Writer(path).try_run("BEGIN IMMEDIATE"); });
+    EXPECT_EQ(WEXITSTATUS(other.finish()), SQLITE_BUSY) << mode;
+    writer.run("COMMIT");
+    EXPECT_EQ(query_one(*open_source(folder, "acme.db"), kSum), "39900");
+  }
+}
+
+TEST(Snapshot, NamesAScratchFolderThatCannotBeUsed) {
+  Folder folder;
+  make_database(folder.path("acme.db"), std::string("PRAGMA journal_mode=WAL;") + kLedger);
+  bridge::SourceOptions options = options_for(folder);
+  options.scratch_directory = folder.path("nowhere");
+  const auto source = Source::open(folder.path("acme.db"), options);
+  ASSERT_FALSE(source.ok());
+  EXPECT_STREQ(source.status().sqlstate, "58030");
+  EXPECT_NE(source.status().message.find("nowhere"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rowhouse::test
