@@ -77,7 +77,7 @@ ExitStatus report_failures(const std::vector<FileFailure>& failures, ExitStatus 
 }
 
 std::vector<MigrationSource> sources(const Options& options) {
-  return find_sources(options.sources, options.pattern, options.tenant);
+  return find_sources(options.sources, options.patterns, options.tenant);
 }
 
 }  // namespace

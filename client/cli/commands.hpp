@@ -11,7 +11,7 @@ namespace rowhouse::cli {
 /// Everything that the command line and the environment say.
 struct Options {
   std::vector<std::string> sources;
-  std::string pattern = "{tenant}_freshdesk_data.db";
+  std::vector<std::string> patterns = {"{tenant}_freshdesk_data.db"};
   std::optional<std::string> tenant;
   std::string to;
   std::string schema = "public";

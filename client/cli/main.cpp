@@ -24,8 +24,12 @@ std::string footer() {
 
 void add_sources(CLI::App* command, Options& options) {
   command->add_option("source", options.sources, "SQLite files, or folders of them")->required()->type_name("SOURCE");
-  command->add_option("--pattern", options.pattern, "File names in a folder, and which part of them is the tenant")
+  command
+      ->add_option("--pattern", options.patterns,
+                   "File names in a folder, and which part is the tenant; may be repeated")
       ->envname("ROWHOUSE_PATTERN")
+      ->allow_extra_args(false)
+      ->delimiter(',')
       ->capture_default_str();
   command->add_option("--tenant", options.tenant, "The tenant of every file named, whatever its name")
       ->envname("ROWHOUSE_TENANT");

@@ -50,12 +50,13 @@ struct MigrationOptions {
   std::function<bool()> interrupted;  ///< asked often; true ends the call with 57014 and undoes the file at work
 };
 
-/// Files by name: `paths` are files or folders; from a folder come the files that fit `pattern`, which holds
-/// `{tenant}` once. With `tenant` every file is that tenant's, else its name says whose it is. Sorted by path.
+/// Files by name: `paths` are files or folders; from a folder come the files that fit one of `patterns`, each of which
+/// holds `{tenant}` once. With `tenant` every file is that tenant's, else its name says whose it is, by the first
+/// pattern that it fits. Sorted by path.
 /// Throws for a path that is not there, a name that fits no pattern, a malformed tenant id, a folder without a file,
 /// two files that name one tenant.
 ROWHOUSE_EXPORT std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
-                                                          const std::string& pattern,
+                                                          const std::vector<std::string>& patterns,
                                                           const std::optional<std::string>& tenant);
 
 struct PlannedColumn {

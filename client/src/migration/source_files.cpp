@@ -21,28 +21,43 @@ namespace fs = std::filesystem;
   throw_error(sqlstate, message, std::move(diagnostics));
 }
 
-std::vector<std::string> files_of_folder(const std::string& folder, const std::string& pattern) {
+using Patterns = std::vector<std::string>;
+
+std::optional<std::string> tenant_from(const std::string& file_name, const Patterns& patterns) {
+  for (const std::string& pattern : patterns) {
+    if (std::optional<std::string> tenant = bridge::tenant_from_file_name(file_name, pattern)) return tenant;
+  }
+  return std::nullopt;
+}
+
+std::string listed(const Patterns& patterns) {
+  std::string list;
+  for (const std::string& pattern : patterns) list += (list.empty() ? "" : " or ") + pattern;
+  return list;
+}
+
+std::vector<std::string> files_of_folder(const std::string& folder, const Patterns& patterns) {
   std::vector<std::string> files;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (bridge::tenant_from_file_name(name, pattern)) files.push_back(entry->path().string());
+    if (tenant_from(name, patterns)) files.push_back(entry->path().string());
   }
   if (error)
     refuse(error == std::errc::permission_denied ? "42501" : "58030",
            "could not read the folder \"" + folder + "\": " + error.message(), "");
   if (files.empty())
-    refuse("58P01", "no file in \"" + folder + "\" fits the pattern " + pattern,
+    refuse("58P01", "no file in \"" + folder + "\" fits the pattern " + listed(patterns),
            "Name another pattern with --pattern; it holds {tenant} where the file name has the tenant.");
   return files;
 }
 
-std::string tenant_of(const std::string& path, const std::string& pattern, const std::optional<std::string>& tenant) {
+std::string tenant_of(const std::string& path, const Patterns& patterns, const std::optional<std::string>& tenant) {
   if (tenant) return *tenant;
   const std::string name = fs::path(path).filename().string();
-  const std::optional<std::string> found = bridge::tenant_from_file_name(name, pattern);
+  const std::optional<std::string> found = tenant_from(name, patterns);
   if (!found)
-    refuse("22023", "the name of \"" + path + "\" does not fit the pattern " + pattern,
+    refuse("22023", "the name of \"" + path + "\" does not fit the pattern " + listed(patterns),
            "Name the tenant with --tenant, or another pattern with --pattern.");
   return *found;
 }
@@ -56,16 +71,19 @@ std::string folded(const std::string& id) {
 
 }  // namespace
 
-std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths, const std::string& pattern,
+std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
+                                          const std::vector<std::string>& patterns,
                                           const std::optional<std::string>& tenant) {
-  if (pattern.find("{tenant}") == std::string::npos)
+  for (const std::string& pattern : patterns) {
+    if (pattern.find("{tenant}") != std::string::npos) continue;
     refuse("22023", "the pattern \"" + pattern + "\" lacks {tenant}",
            "For example: --pattern '{tenant}_freshdesk_data.db'");
+  }
   std::vector<std::string> files;
   for (const std::string& path : paths) {
     std::error_code error;
     if (fs::is_directory(fs::status(path, error)) && !fs::is_symlink(fs::symlink_status(path, error))) {
-      const std::vector<std::string> found = files_of_folder(path, pattern);
+      const std::vector<std::string> found = files_of_folder(path, patterns);
       files.insert(files.end(), found.begin(), found.end());
     } else {
       files.push_back(path);
@@ -77,7 +95,7 @@ std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
   std::vector<MigrationSource> sources;
   std::map<std::string, std::string> taken;
   for (const std::string& file : files) {
-    MigrationSource source{file, tenant_of(file, pattern, tenant)};
+    MigrationSource source{file, tenant_of(file, patterns, tenant)};
     if (const bridge::Status status = bridge::check_tenant_id(source.tenant); !status.ok())
       refuse(status.sqlstate, "\"" + file + "\": " + status.message, status.hint);
     const auto [at, is_new] = taken.emplace(folded(source.tenant), file);
