@@ -98,6 +98,12 @@ bool wait_for(int socket, short events, std::optional<Clock::time_point> deadlin
   }
 }
 
+// A statement terminated by NUL, as libpq wants it. One with NUL inside would be cut there, and mean something else.
+std::string terminated(std::string_view sql) {
+  if (sql.find('\0') != std::string_view::npos) throw_error("42601", "the statement contains a NUL byte");
+  return std::string(sql);
+}
+
 bool failed(const PGresult* result) {
   switch (PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
@@ -227,7 +233,7 @@ ResultPtr PostgresConnection::Impl::run(std::string_view sql, std::span<const Po
                                         bool may_commit) const {
   const ParameterArrays arrays(parameters);
   ResultPtr result(
-      PQexecParams(get(), std::string(sql).c_str(), arrays.size(), nullptr, arrays.data(), nullptr, nullptr, 0));
+      PQexecParams(get(), terminated(sql).c_str(), arrays.size(), nullptr, arrays.data(), nullptr, nullptr, 0));
   if (result && (PQresultStatus(result.get()) == PGRES_COPY_IN || PQresultStatus(result.get()) == PGRES_COPY_OUT)) {
     if (PQresultStatus(result.get()) == PGRES_COPY_IN)
       PQputCopyEnd(get(), "COPY needs copy_in");
@@ -300,7 +306,7 @@ PostgresResult PostgresConnection::execute(std::string_view sql, std::initialize
 }
 
 void PostgresConnection::execute_script(std::string_view sql) {
-  ResultPtr result(PQexec(impl_->get(), std::string(sql).c_str()));
+  ResultPtr result(PQexec(impl_->get(), terminated(sql).c_str()));
   if (result && (PQresultStatus(result.get()) == PGRES_COPY_IN || PQresultStatus(result.get()) == PGRES_COPY_OUT)) {
     impl_->drain();
     throw_error("0A000", "a script cannot COPY to or from the client");
@@ -315,13 +321,17 @@ std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const
 std::vector<PostgresResult> PostgresConnection::Impl::run_pipeline(std::span<const PostgresStatement> statements,
                                                                    bool may_commit) const {
   PGconn* connection = get();
+  std::vector<std::string> texts;
   std::vector<ParameterArrays> arrays;
-  for (const PostgresStatement& statement : statements) arrays.emplace_back(statement.parameters);
+  for (const PostgresStatement& statement : statements) {
+    texts.push_back(terminated(statement.sql));
+    arrays.emplace_back(statement.parameters);
+  }
   if (PQenterPipelineMode(connection) == 0) throw_result_error(connection, nullptr, false);
   bool sent = true;
   for (std::size_t i = 0; i < statements.size() && sent; ++i) {
-    sent = PQsendQueryParams(connection, std::string(statements[i].sql).c_str(), arrays[i].size(), nullptr,
-                             arrays[i].data(), nullptr, nullptr, 0) == 1;
+    sent = PQsendQueryParams(connection, texts[i].c_str(), arrays[i].size(), nullptr, arrays[i].data(), nullptr,
+                             nullptr, 0) == 1;
   }
   sent = sent && PQpipelineSync(connection) == 1;
   std::vector<PostgresResult> results;
@@ -343,7 +353,7 @@ std::vector<PostgresResult> PostgresConnection::Impl::run_pipeline(std::span<con
 }
 
 ResultPtr PostgresConnection::Impl::start_copy(std::string_view sql, ExecStatusType expected) const {
-  ResultPtr result(PQexec(get(), std::string(sql).c_str()));
+  ResultPtr result(PQexec(get(), terminated(sql).c_str()));
   if (result && PQresultStatus(result.get()) == expected) return result;
   const bool wrong = result && !failed(result.get());
   drain();
@@ -457,9 +467,10 @@ const std::string& PostgresConnection::database() const noexcept { return impl_-
 void PostgresConnection::on_notice(NoticeHandler handler) { impl_->on_notice = std::move(handler); }
 
 std::string PostgresConnection::quote_identifier(std::string_view name) const {
+  if (name.find('\0') != std::string_view::npos) throw_error("42602", "a name contains a NUL byte");
   const std::unique_ptr<char, decltype(&PQfreemem)> quoted(PQescapeIdentifier(impl_->get(), name.data(), name.size()),
                                                            &PQfreemem);
-  if (!quoted) throw_error("22021", "a name is not valid UTF-8 or contains NUL");
+  if (!quoted) throw_error("22021", "a name is not valid UTF-8");
   return quoted.get();
 }
 

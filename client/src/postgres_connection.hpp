@@ -16,7 +16,7 @@
 namespace rowhouse::detail {
 
 // Rows of one statement, in text format. Views live as long as the result.
-class ROWHOUSE_EXPORT PostgresResult {
+class PostgresResult {
  public:
   explicit PostgresResult(void* pg_result) noexcept;  // owns a PGresult
   std::size_t rows() const noexcept;
@@ -54,7 +54,7 @@ struct PostgresNotice {
 };
 
 // One connection of libpq, blocking. Every failure is a rowhouse::Error. Not thread-safe but for cancel().
-class ROWHOUSE_EXPORT PostgresConnection {
+class PostgresConnection {
  public:
   // Fills the buffer and returns how many bytes it wrote; 0 ends the COPY. An exception aborts the COPY and is
   // rethrown.

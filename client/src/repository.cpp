@@ -32,7 +32,8 @@ IntegratedObject to_object(const Row& row) {
     object.created_at = row.get<std::optional<Timestamp>>(9);
     object.updated_at = row.get<std::optional<Timestamp>>(10);
   } catch (const Error& error) {
-    throw_error(error.sqlstate(), "integrated_objects, id " + std::to_string(object.id) + ": " + error.what());
+    throw_error(error.sqlstate(), "integrated_objects, id " + std::to_string(object.id) + ": " + error.what(),
+                {.hint = "Correct this row by its id."});
   }
   return object;
 }

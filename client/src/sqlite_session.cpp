@@ -216,6 +216,7 @@ void SqliteSession::fail(int code) const {
 }
 
 StatementPtr SqliteSession::prepare(std::string_view sql) const {
+  if (sql.find('\0') != std::string_view::npos) throw_error("42601", "the statement contains a NUL byte");
   sqlite3_stmt* raw = nullptr;
   const char* rest = nullptr;
   const int code = sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()), &raw, &rest);

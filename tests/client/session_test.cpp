@@ -76,6 +76,7 @@ TEST_P(SessionTest, TheSameMistakesHaveTheSameCodes) {
   EXPECT_EQ(code("SELECT absent()"), "42883");
   EXPECT_EQ(code("SELEC 1"), "42601");
   EXPECT_EQ(code("SELECT 1; SELECT 2"), "42601");
+  EXPECT_EQ(code(std::string_view("DELETE FROM t\0 WHERE a = 5", 26)), "42601");
   EXPECT_EQ(code("SELECT a FROM t WHERE a = $1"), "08P01");
   EXPECT_EQ(code("CREATE TEMP TABLE t (a integer)"), "42P07");
   EXPECT_EQ(session.execute("UPDATE t SET b = $2 WHERE a = $1", {1, "y"}).affected_rows(), 1u);
