@@ -32,8 +32,9 @@ void require_core(Transaction& transaction) {
           .one()
           .get<bool>(0);
   if (!there) {
-    throw_error("55000", "the core of rowhouse is not installed in this database",
-                {.hint = "Run CREATE EXTENSION rowhouse, or the plain script where extensions are not allowed."});
+    throw_error(
+        "55000", "the core of rowhouse is not installed in this database",
+        {.hint = "Run CREATE EXTENSION rowhouse, or let `rowhouse migrate` or `rowhouse tenant create` install it."});
   }
 }
 
@@ -71,6 +72,15 @@ void SchemaManager::create_tenant(std::string_view tenant) {
     require_core(transaction);
     transaction.execute("SELECT rowhouse.create_tenant($1, true)", {tenant});
   });
+}
+
+MigrationReport SchemaManager::migrate_from_sqlite(const std::string& path, const std::optional<std::string>& tenant) {
+  if (manager_.database() == Database::kSqlite) {
+    throw_error("0A000", "the target of a migration is PostgreSQL, not SQLite");
+  }
+  MigrationOptions options;
+  options.schema = manager_.options().schema;
+  return migrate(find_sources({path}, {"{tenant}_freshdesk_data.db"}, tenant), manager_.url(), options);
 }
 
 }  // namespace rowhouse

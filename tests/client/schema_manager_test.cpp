@@ -1,5 +1,7 @@
 #include "rowhouse/schema_manager.hpp"
 
+#include <map>
+
 #include "rowhouse/repository.hpp"
 #include "test_databases.hpp"
 
@@ -85,6 +87,38 @@ TEST(SchemaManagerTest, WorksOnFilesOfTheService) {
   session.execute("UPDATE integrated_objects SET original_data = '{\"s3cret\": NaN}' WHERE original_id = '2'");
   EXPECT_STREQ(error_of([&] { repository.get_by_company("acme"); }).what(),
                "integrated_objects, id 2: column \"original_data\" cannot be read as JSON");
+}
+
+TEST(SchemaManagerTest, MigratesFilesOfSqlite) {
+  ROWHOUSE_NEEDS_SERVER();
+  const TestFolder folder;
+  const TestPostgres database;
+  std::map<std::string, std::vector<rowhouse::IntegratedObject>> expected;
+  for (const std::string company : {"acme", "initech"}) {
+    DatabaseManager file(Url::sqlite_file(folder / (company + "_freshdesk_data.db")));
+    SchemaManager(file).create_all();
+    auto session = file.session(company);
+    IntegratedObjectRepository repository(session);
+    for (const char* id : {"1", "2"}) {
+      repository.create({.original_id = id, .company_id = company, .original_data = {{"n", id}}, .summary = "요약"});
+    }
+    expected[company] = repository.get_by_company(company);
+  }
+  SchemaManager schema(database.admin_url());
+  for (int run = 0; run < 2; ++run) {  // again: no row twice
+    const auto report = schema.migrate_from_sqlite(folder / "");
+    EXPECT_TRUE(report.failures.empty());
+    for (const auto& [company, objects] : expected) {
+      auto session = DatabaseManager(database.app_url()).session(company);
+      const auto migrated = IntegratedObjectRepository(session).get_by_company(company);
+      ASSERT_EQ(migrated.size(), objects.size());
+      for (std::size_t i = 0; i < objects.size(); ++i) {
+        EXPECT_EQ(static_cast<const rowhouse::IntegratedObjectData&>(migrated[i]), objects[i]);
+        EXPECT_EQ(migrated[i].created_at, objects[i].created_at);
+      }
+    }
+  }
+  EXPECT_EQ(error_of([] { SchemaManager("sqlite://").migrate_from_sqlite("x"); }).sqlstate(), "0A000");
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "rowhouse/database_manager.hpp"
 #include "rowhouse/export.hpp"
+#include "rowhouse/migration.hpp"
 
 namespace rowhouse {
 
@@ -22,6 +25,11 @@ class ROWHOUSE_EXPORT SchemaManager {
   /// Makes the tenant known; idempotent. SQLite keeps no list, there only the id is checked. PostgreSQL: needs a role
   /// that may write the registry.
   void create_tenant(std::string_view tenant);
+  /// Copies SQLite files into this PostgreSQL database, as `rowhouse migrate` does (see migrate() in migration.hpp).
+  /// `path` is a file or a folder of them; without `tenant` each file's name says whose it is:
+  /// `{tenant}_freshdesk_data.db`. The report tells of files that could not be copied. Throws 0A000 when this database
+  /// is SQLite.
+  MigrationReport migrate_from_sqlite(const std::string& path, const std::optional<std::string>& tenant = std::nullopt);
 
  private:
   DatabaseManager manager_;
