@@ -1,0 +1,43 @@
+// A SQLite file into its tables, in the transaction of the caller, by the import protocol.
+#pragma once
+
+#include "pg_compat.hpp"
+
+#include <string>
+#include <vector>
+
+#include "bridge/plan.hpp"
+#include "bridge/source.hpp"
+#include "ledger.hpp"
+#include "target_table.hpp"
+
+namespace rowhouse {
+
+struct ImportedTable {
+  Oid relation = InvalidOid;
+  std::int64_t rows = 0;      ///< that came in now
+  std::int64_t rejected = 0;  ///< that were set aside now
+};
+
+/// Opens, checks and plans a file. The caller is connected to SPI, and has made `tenant` the current one. Throws.
+class Importer {
+ public:
+  Importer(const std::string& path, std::string tenant, std::string schema);
+
+  /// All tables of the file, in order of their names.
+  std::vector<ImportedTable> run();
+
+ private:
+  ImportedTable import_table(const bridge::Table& table);
+  void load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target, bool is_rerun,
+            ImportedTable& imported);
+  std::string current_digest(const bridge::Table& table, const bridge::TablePlan& plan) const;
+
+  const std::string tenant_, schema_;
+  const std::unique_ptr<bridge::Source> source_;
+  const Ledger ledger_;
+  bridge::FileProfile profile_;
+  bridge::Plan plan_;
+};
+
+}  // namespace rowhouse
