@@ -8,6 +8,8 @@
 namespace rowhouse::bridge {
 namespace {
 
+constexpr std::size_t kReasonBytes = 300;
+
 std::string text_of(sqlite3_stmt* statement, int column) {
   const unsigned char* text = sqlite3_column_text(statement, column);
   return text ? std::string(reinterpret_cast<const char*>(text),
@@ -118,13 +120,20 @@ void find_rowid(Table& table) {
   }
 }
 
-// Whether the rows can be read at all: a virtual table needs its module, and may refuse to be scanned.
-bool can_be_read(const Source& source, const std::string& sql) {
+// Whether the rows can be read at all: a virtual table needs its module and may refuse to be scanned, a generated
+// column may need a function of the application. `reason` says why not; other errors are Statuses.
+Result<bool> can_be_read(const Source& source, const std::string& sql, bool step, std::string& reason) {
   sqlite3_stmt* statement = nullptr;
   int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
-  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  if (code == SQLITE_OK && step) code = sqlite3_step(statement);
+  reason = printable(sqlite3_errmsg(source.connection()), kReasonBytes);
+  Status status;
+  const int kind = code & 0xff;
+  if (kind == SQLITE_INTERRUPT || kind == SQLITE_NOMEM || kind == SQLITE_IOERR || kind == SQLITE_BUSY)
+    status = source.failure(code, "read the catalog of \"" + source.path() + "\"");
   sqlite3_finalize(statement);
-  return code == SQLITE_ROW || code == SQLITE_DONE;
+  if (!status.ok()) return status;
+  return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
 bool has_unusable_name(const Table& table) {
@@ -136,9 +145,13 @@ bool has_unusable_name(const Table& table) {
 }
 
 Status read_table(const Source& source, Table table, const std::string& kind, Catalog& catalog) {
-  const std::string from = " FROM " + quote_sqlite(table.name) + " LIMIT 1";
-  if (kind == "virtual" && !can_be_read(source, "SELECT *" + from)) {
-    catalog.passed_over.push_back({table.name, "virtual table", sqlite3_errmsg(source.connection())});
+  const std::string from = " FROM main." + quote_sqlite(table.name) + " LIMIT 1";
+  const char* const what = table.is_virtual ? "virtual table" : "table";
+  std::string reason;
+  Result<bool> readable = can_be_read(source, "SELECT *" + from, table.is_virtual, reason);
+  if (!readable.ok()) return readable.status();
+  if (!readable.value()) {
+    catalog.passed_over.push_back({printable(table.name, kReasonBytes), what, reason});
     return {};
   }
   Status status = read_columns(source, table);
@@ -147,12 +160,19 @@ Status read_table(const Source& source, Table table, const std::string& kind, Ca
   if (!status.ok()) return status;
   find_rowid(table);
   if (has_unusable_name(table) || table.columns.empty()) {
-    catalog.passed_over.push_back({table.name, "table", "its name or a column's name can't be written in SQL"});
-  } else if (kind == "virtual" && !can_be_read(source, "SELECT " + quote_sqlite(table.rowid_name) + from)) {
-    catalog.passed_over.push_back({table.name, "virtual table", "its rows have no rowid"});
-  } else {
-    catalog.tables.push_back(std::move(table));
+    catalog.passed_over.push_back(
+        {printable(table.name, kReasonBytes), what, "its name or a column's name can't be written in SQL"});
+    return {};
   }
+  if (table.is_virtual) {
+    readable = can_be_read(source, "SELECT " + quote_sqlite(table.rowid_name) + from, true, reason);
+    if (!readable.ok()) return readable.status();
+    if (table.rowid_name.empty() || !readable.value()) {
+      catalog.passed_over.push_back({table.name, what, "its rows have no rowid"});
+      return {};
+    }
+  }
+  catalog.tables.push_back(std::move(table));
   return {};
 }
 
@@ -172,7 +192,7 @@ std::vector<std::string> Table::primary_key() const {
 
 const Column* Table::find(const std::string& column_name) const {
   for (const Column& column : columns) {
-    if (column.name == column_name) return &column;
+    if (same_name(column.name, column_name.c_str())) return &column;
   }
   return nullptr;
 }
@@ -192,28 +212,31 @@ Result<Catalog> read_catalog(const Source& source) {
   Status status =
       query(source, "PRAGMA encoding", "", [&](sqlite3_stmt* row) { catalog.utf8 = text_of(row, 0) == "UTF-8"; });
   if (!status.ok()) return status;
-  status = query(source,
-                 "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' "
-                 "AND name NOT IN ('sqlite_schema', 'sqlite_temp_schema', 'sqlite_sequence', 'sqlite_stat1', "
-                 "'sqlite_stat3', 'sqlite_stat4') ORDER BY name",
-                 "", [&](sqlite3_stmt* row) {
-                   const std::string name = text_of(row, 0), kind = text_of(row, 1);
-                   if (kind == "view") {
-                     catalog.passed_over.push_back({name, "view", "views are not run by an import"});
-                   } else if (kind == "shadow") {
-                     catalog.passed_over.push_back({name, "shadow table", "it belongs to a virtual table"});
-                   } else {
-                     Table table;
-                     table.name = name;
-                     table.without_rowid = sqlite3_column_int(row, 2) != 0;
-                     table.is_virtual = kind == "virtual";
-                     found.emplace_back(std::move(table), kind);
-                   }
-                 });
+  status = query(
+      source,
+      "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' "
+      "AND name NOT IN ('sqlite_schema', 'sqlite_temp_schema', 'sqlite_sequence', 'sqlite_stat1', "
+      "'sqlite_stat3', 'sqlite_stat4') ORDER BY name",
+      "", [&](sqlite3_stmt* row) {
+        const std::string name = text_of(row, 0), kind = text_of(row, 1);
+        if (kind == "view") {
+          catalog.passed_over.push_back({printable(name, kReasonBytes), "view", "views are not run by an import"});
+        } else if (kind == "shadow") {
+          catalog.passed_over.push_back(
+              {printable(name, kReasonBytes), "shadow table", "it belongs to a virtual table"});
+        } else {
+          Table table;
+          table.name = name;
+          table.without_rowid = sqlite3_column_int(row, 2) != 0;
+          table.is_virtual = kind == "virtual";
+          found.emplace_back(std::move(table), kind);
+        }
+      });
   if (!status.ok()) return status;
   status =
       query(source, "SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name", "", [&](sqlite3_stmt* row) {
-        catalog.passed_over.push_back({text_of(row, 0), "trigger", "triggers are not carried over"});
+        catalog.passed_over.push_back(
+            {printable(text_of(row, 0), kReasonBytes), "trigger", "triggers are not carried over"});
       });
   for (auto& [table, kind] : found) {
     if (status.ok()) status = read_table(source, std::move(table), kind, catalog);

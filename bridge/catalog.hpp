@@ -45,6 +45,7 @@ struct Table {
 
   /// Names of the primary key's columns in key order.
   std::vector<std::string> primary_key() const;
+  /// By name, as SQLite compares names: without regard to the case of ASCII letters.
   const Column* find(const std::string& column_name) const;
 };
 

@@ -65,10 +65,17 @@ std::vector<Range> screen_json(Chunk& chunk, Range range) {
 
 }  // namespace
 
+bool is_data_refusal(std::string_view sqlstate) {
+  const std::string_view state_class = sqlstate.substr(0, 2);
+  return state_class == "22" || state_class == "23" || state_class == "54";
+}
+
 std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
   std::size_t loaded = 0;
   bool screened = false;
-  std::vector<Range> todo;  // a stack: the next rows are at its end
+  bool misled = false;                 // a row that the server named was none: its lines are believed no more
+  std::optional<std::size_t> suspect;  // the last row that it named
+  std::vector<Range> todo;             // a stack: the next rows are at its end
   if (chunk.rows() > 0) todo.push_back({0, chunk.rows()});
   while (!todo.empty()) {
     const Range range = todo.back();
@@ -76,12 +83,16 @@ std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
     const std::optional<CopyRefusal> refusal = try_copy(range.first, range.last);
     if (!refusal) {
       loaded += range.last - range.first;
+      misled |= suspect && *suspect == range.first && range.last - range.first == 1;
       continue;
     }
     if (!screened) {
       screened = true;
-      for (const Range& run : screen_json(chunk, range)) todo.push_back(run);
-      continue;
+      const std::vector<Range> runs = screen_json(chunk, range);
+      if (runs.size() != 1 || runs[0].last - runs[0].first != range.last - range.first) {
+        todo.insert(todo.end(), runs.begin(), runs.end());
+        continue;
+      }
     }
     const std::size_t rows = range.last - range.first;
     if (rows == 1) {
@@ -89,11 +100,12 @@ std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
       continue;
     }
     // The row that the server named is tried alone; where it named none, halves are.
-    const bool named = refusal->line >= 1 && static_cast<std::size_t>(refusal->line) <= rows;
+    const bool named = !misled && refusal->line >= 1 && static_cast<std::size_t>(refusal->line) <= rows;
     const std::size_t from = named ? range.first + static_cast<std::size_t>(refusal->line) - 1 : range.first + rows / 2;
     const std::size_t to = named ? from + 1 : from;
     if (to < range.last) todo.push_back({to, range.last});
     if (from < to) todo.push_back({from, to});
+    if (named) suspect = from;
     if (range.first < from) todo.push_back({range.first, from});
   }
   return loaded;

@@ -4,12 +4,17 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "bridge/copy_encoder.hpp"
 
 namespace rowhouse::bridge {
 
-/// Why the server refused a COPY for the sake of its data (SQLSTATE class 22 or 23).
+/// Whether an error is the fault of the rows: a data exception (class 22), a broken constraint (23), or a limit (54) such
+/// as a value too long for an index or JSON too deep.
+bool is_data_refusal(std::string_view sqlstate);
+
+/// Why the server refused a COPY for the sake of its data.
 struct CopyRefusal {
   std::string sqlstate;
   std::string message;

@@ -16,6 +16,8 @@ constexpr std::string_view kCopyHeader("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19)
 constexpr std::string_view kCopyTrailer("\377\377", 2);
 
 constexpr Refusal kOtherTenant{"42501", "the row names another tenant than the file belongs to"};
+constexpr std::size_t kColumnsMax = 1600;  // PostgreSQL's limit
+constexpr Refusal kTooLong{"54000", "the row is longer than PostgreSQL's limit of 1 GB"};
 constexpr Refusal kSuperseded{"23505", "superseded: a later update of the same object is kept instead"};
 
 std::int32_t read_length(const char* at) {
@@ -111,6 +113,11 @@ Result<std::unique_ptr<CopyEncoder>> CopyEncoder::open(const Source& source, con
     encoder->tenant_columns_.push_back(column);
     read.push_back(column);
   }
+  if (encoder->columns_.size() > kColumnsMax)
+    return Status{"54011", "table \"" + printable(table.name, 200) + "\" has too many columns",
+                  "It would have " + std::to_string(encoder->columns_.size()) +
+                      " columns in PostgreSQL, which holds at most 1600 in a table.",
+                  "Split the table, or leave it out."};
   if (plan.integrated_objects) {
     Result<std::vector<std::int64_t>> superseded = superseded_rows(source, table);
     if (!superseded.ok()) return superseded.status();
@@ -125,14 +132,14 @@ Result<std::unique_ptr<CopyEncoder>> CopyEncoder::open(const Source& source, con
 Result<bool> CopyEncoder::next(Chunk& chunk, const Limits& limits) {
   chunk.clear();
   chunk.columns = columns_;
-  while (chunk.bytes.size() < limits.bytes && chunk.rows() < limits.rows && chunk.rejects.size() < limits.rejects) {
+  do {
     Result<bool> more = reader_->next();
     if (!more.ok()) return more.status();
     if (!more.value()) break;
     ++rows_read_;
     for (const Cell& cell : reader_->cells()) digest_->add(cell);
-    if (!is_set_aside(chunk)) encode_row(chunk);
-  }
+    if (!is_set_aside(chunk)) encode_row(chunk, limits.row_bytes);
+  } while (chunk.bytes.size() < limits.bytes && chunk.rows() < limits.rows && chunk.rejects.size() < limits.rejects);
   return chunk.rows() + chunk.rejects.size() > 0;
 }
 
@@ -153,7 +160,7 @@ bool CopyEncoder::is_set_aside(Chunk& chunk) {
   return true;
 }
 
-void CopyEncoder::encode_row(Chunk& chunk) {
+void CopyEncoder::encode_row(Chunk& chunk, std::size_t row_bytes_max) {
   const std::size_t start = chunk.bytes.size();
   const auto count = static_cast<unsigned>(columns_.size());
   chunk.bytes += static_cast<char>(count >> 8);
@@ -163,6 +170,7 @@ void CopyEncoder::encode_row(Chunk& chunk) {
   append_binary(chunk.bytes, PgType::text, value);
   for (std::size_t i = 1; i < columns_.size(); ++i) {
     const Cell& cell = reader_->cells()[i - 1];
+    value.bytes = {};
     if (const Refusal refusal = decode(cell, columns_[i].type, JsonCheck::none, value)) {
       chunk.bytes.resize(start);
       reject(chunk, columns_[i].source_name, &cell, refusal);
@@ -171,6 +179,12 @@ void CopyEncoder::encode_row(Chunk& chunk) {
     if (value.null && plan_.integrated_objects && columns_[i].name == "platform") {
       value.null = false;
       value.bytes = kDefaultPlatform;
+    }
+    // Before it is added: neither our memory nor a length word may overflow.
+    if (chunk.bytes.size() - start + value.bytes.size() > row_bytes_max) {
+      chunk.bytes.resize(start);
+      reject(chunk, columns_[i].source_name, &cell, kTooLong);
+      return;
     }
     append_binary(chunk.bytes, columns_[i].type, value);
   }

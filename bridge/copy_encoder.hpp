@@ -62,13 +62,15 @@ class CopyStream {
 /// that the file's table has, in order. Keep source and plan alive meanwhile.
 class CopyEncoder {
  public:
-  /// A chunk ends with the row that reaches one of these.
+  /// A chunk ends with the row that reaches one of the first three.
   struct Limits {
     std::size_t bytes = 8 * 1024 * 1024;
     std::size_t rows = 50000;
     std::size_t rejects = 1000;
+    std::size_t row_bytes = 1000 * 1000 * 1000;  ///< a longer row is set aside: PostgreSQL holds none of 1 GiB
   };
 
+  /// 54011 for a table of more columns than PostgreSQL can hold.
   static Result<std::unique_ptr<CopyEncoder>> open(const Source& source, const Table& table, const TablePlan& plan,
                                                    const std::string& tenant);
   ~CopyEncoder();
@@ -85,7 +87,7 @@ class CopyEncoder {
  private:
   struct Digest;
   CopyEncoder(const TablePlan& plan, std::string tenant);
-  void encode_row(Chunk& chunk);
+  void encode_row(Chunk& chunk, std::size_t row_bytes_max);
   bool is_set_aside(Chunk& chunk);
   void reject(Chunk& chunk, const std::string& column, const Cell* cell, const Refusal& refusal);
 

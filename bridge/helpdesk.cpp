@@ -30,13 +30,16 @@ std::int64_t moment(const Cell& cell) {
 
 // Rows of each object that occurs more than once, together, each with its last update.
 std::string repeated_objects_sql(const Table& table) {
-  const std::string platform =
-      table.find("platform") ? "coalesce(platform, '" + std::string(kDefaultPlatform) + "')" : "''";
+  // Rows of another tenant, which go to the rejects, supersede nothing of this one's.
+  std::string object = table.find("platform") ? "coalesce(platform, '" + std::string(kDefaultPlatform) + "')" : "''";
+  for (const char* column : {"object_type", "original_id", "company_id", "tenant_id"}) {
+    if (table.find(column)) object += std::string(", ") + column + " COLLATE BINARY";
+  }
   const std::string updated = table.find("updated_at") ? "updated_at" : "NULL";
   return "SELECT row, object, updated FROM (SELECT " + quote_sqlite(table.rowid_name) + " AS row, " + updated +
-         " AS updated, dense_rank() OVER (ORDER BY " + platform + ", object_type, original_id) AS object, " +
-         "count(*) OVER (PARTITION BY " + platform + ", object_type, original_id) AS times FROM main." +
-         quote_sqlite(table.name) + " NOT INDEXED) WHERE times > 1 ORDER BY object";
+         " AS updated, dense_rank() OVER (ORDER BY " + object + ") AS object, count(*) OVER (PARTITION BY " + object +
+         ") AS times FROM main." + quote_sqlite(table.name) +
+         " NOT INDEXED WHERE original_id IS NOT NULL AND object_type IS NOT NULL) WHERE times > 1 ORDER BY object";
 }
 
 }  // namespace

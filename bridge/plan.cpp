@@ -15,13 +15,33 @@ namespace {
 
 constexpr std::size_t kNameMax = 63;
 constexpr const char* kRowidColumn = "source_rowid";
+constexpr std::size_t kTableColumnsMax = 1600;  // PostgreSQL's limits
+constexpr std::size_t kKeyColumnsMax = 32;
 
 bool same_name(const std::string& a, const std::string& b) { return sqlite3_stricmp(a.c_str(), b.c_str()) == 0; }
+
+bool same_names(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_name);
+}
 
 // PostgreSQL's own columns have these names in every table.
 bool is_system_column(const std::string& name) {
   constexpr std::array<const char*, 6> kNames = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
   return std::any_of(kNames.begin(), kNames.end(), [&](const char* taken) { return name == taken; });
+}
+
+// Tables, keys and indexes share one namespace in PostgreSQL: a name that is taken gets a number.
+void make_distinct(std::vector<TablePlan>& tables) {
+  std::set<std::string> taken;
+  const auto claim = [&](std::string& name) {
+    const std::string wanted = name;
+    for (int i = 2; !taken.insert(name).second; ++i) name = fit_name(wanted + "_" + std::to_string(i));
+  };
+  for (TablePlan& table : tables) claim(table.name);
+  for (TablePlan& table : tables) {
+    for (KeyPlan& key : table.unique_keys) claim(key.name);
+    for (KeyPlan& index : table.indexes) claim(index.name);
+  }
 }
 
 // Several profiles of one table, one for each file that has it.
@@ -68,6 +88,8 @@ class TablePlanner {
     add_rowid_column();
     if (plan_.integrated_objects) note_helpdesk();
     if (!plan_.integrated_objects) add_indexes();
+    if (plan_.columns.size() >= kTableColumnsMax)
+      note("the table has too many columns: PostgreSQL holds at most " + std::to_string(kTableColumnsMax));
     return std::move(plan_);
   }
 
@@ -107,19 +129,22 @@ class TablePlanner {
       if (!is_tenant_column(name)) key_.push_back(name);
     }
     const auto differs = [&](const TableProfile* version) {
-      return version->table.primary_key() != first().primary_key();
+      return !same_names(version->table.primary_key(), first().primary_key());
     };
     const bool drifts = std::any_of(versions_.begin(), versions_.end(), differs);
     const bool has_null =
         std::any_of(key_.begin(), key_.end(), [&](const std::string& name) { return merged(name)->profile.nulls > 0; });
-    if (!key_.empty() && !drifts && !has_null) return;
+    const bool too_wide = key_.size() >= kKeyColumnsMax;
+    if (!key_.empty() && !drifts && !has_null && !too_wide) return;
     const bool rowids = std::all_of(versions_.begin(), versions_.end(),
                                     [](const TableProfile* version) { return !version->table.rowid_name.empty(); });
-    if (!rowids) return;
-    if (has_null) note("the primary key holds NULLs: rows are keyed by SQLite's rowid");
-    if (drifts) note("the files have different primary keys: rows are keyed by SQLite's rowid");
+    const std::string instead = rowids ? ": rows are keyed by SQLite's rowid" : ": the table has no primary key";
+    if (has_null) note("the primary key holds NULLs" + instead);
+    if (drifts) note("the files have different primary keys" + instead);
+    if (too_wide) note("the primary key has too many columns for PostgreSQL" + instead);
+    if (!rowids && key_.empty() && !drifts) note("rows have neither a primary key nor a rowid that can be read");
     key_.clear();
-    plan_.keyed_by_rowid = true;
+    plan_.keyed_by_rowid = rowids;
   }
 
   bool in_key(const std::string& name) const {
@@ -127,10 +152,14 @@ class TablePlanner {
   }
 
   std::string target_name(const std::string& source_name) const {
-    if (same_name(source_name, options_.tenant_column)) return fit_name("source_" + source_name);
     std::vector<std::string> taken;
     for (const ColumnPlan& column : plan_.columns) taken.push_back(column.name);
-    return fit_column_name(source_name, taken);
+    if (plan_.integrated_objects) {
+      const HelpdeskColumn* known = helpdesk_column(source_name);
+      if (known) taken.push_back(known->name);
+    }
+    const bool is_taken = same_name(source_name, options_.tenant_column);
+    return fit_column_name(is_taken ? "source_" + source_name : source_name, taken);
   }
 
   void add_column(const MergedColumn& merged) {
@@ -141,7 +170,7 @@ class TablePlanner {
     const TypeDecision decision = decide_type(merged.column.declared_type, merged.profile, in_key(name));
     column.evidence = decision.evidence;
     const HelpdeskColumn* known = plan_.integrated_objects ? helpdesk_column(name) : nullptr;
-    if (known) {
+    if (known && !plan_.find(known->name)) {
       column.name = known->name;
       column.type = known->type;
       column.evidence += "; known helpdesk column";
@@ -198,27 +227,54 @@ class TablePlanner {
       note(std::to_string(foreign) + " rows name another tenant than their file and go to import_reject");
   }
 
+  // The names in PostgreSQL of an index's columns without the tenant's; empty where it can't be carried over.
+  std::vector<std::string> index_columns(const Index& index) const {
+    std::vector<std::string> names;
+    for (const std::string& name : index.columns) {
+      const ColumnPlan* column = is_tenant_column(name) ? nullptr : plan_.find_source(name);
+      if (column && std::find(names.begin(), names.end(), column->name) == names.end()) names.push_back(column->name);
+    }
+    return index.partial || names.size() >= kKeyColumnsMax ? std::vector<std::string>() : names;
+  }
+
+  // Whether no file may hold two rows alike in these columns.
+  bool is_unique_in_all(const std::vector<std::string>& columns) const {
+    return std::all_of(versions_.begin(), versions_.end(), [&](const TableProfile* version) {
+      const std::vector<Index>& indexes = version->table.indexes;
+      return std::any_of(indexes.begin(), indexes.end(),
+                         [&](const Index& index) { return index.unique && index_columns(index) == columns; });
+    });
+  }
+
+  static const char* why_left(const Index& index) {
+    if (index.partial) return "partial";
+    if (index.columns.empty()) return "on an expression";
+    return index.columns.size() >= kKeyColumnsMax ? "on too many columns" : "on the tenant alone";
+  }
+
+  static bool is_planned(const std::vector<KeyPlan>& keys, const std::vector<std::string>& columns) {
+    return std::any_of(keys.begin(), keys.end(), [&](const KeyPlan& key) { return key.columns == columns; });
+  }
+
   void add_indexes() {
-    for (const Index& index : first().indexes) {
-      if (index.primary_key && !plan_.keyed_by_rowid) continue;
-      KeyPlan key;
-      key.name = fit_name(plan_.name + "_" + index.name);
-      for (const std::string& name : index.columns) {
-        if (is_tenant_column(name)) continue;
-        const ColumnPlan* column = plan_.find_source(name);
-        if (column) key.columns.push_back(column->name);
-      }
-      if (index.partial || key.columns.empty()) {
-        note("index \"" + index.name + "\" is not carried over: it is " +
-             (index.partial           ? "partial"
-              : index.columns.empty() ? "on an expression"
-                                      : "on the tenant alone"));
-      } else if (index.unique) {
-        if (key.columns != plan_.primary_key) plan_.unique_keys.push_back(std::move(key));
-      } else {
-        plan_.indexes.push_back(std::move(key));
+    std::set<std::string> notes;
+    for (const TableProfile* version : versions_) {
+      for (const Index& index : version->table.indexes) {
+        const std::string name = printable(index.name, 2 * kNameMax);
+        KeyPlan key{fit_name(plan_.name + "_" + name), index_columns(index)};
+        if (key.columns.empty()) {
+          notes.insert("index \"" + name + "\" is not carried over: it is " + why_left(index));
+        } else if (key.columns == plan_.primary_key || is_planned(plan_.unique_keys, key.columns)) {
+          continue;
+        } else if (index.unique && is_unique_in_all(key.columns)) {
+          plan_.unique_keys.push_back(std::move(key));
+        } else if (!is_planned(plan_.indexes, key.columns)) {
+          if (index.unique) notes.insert("index \"" + name + "\" is unique in some files only: it becomes a plain one");
+          plan_.indexes.push_back(std::move(key));
+        }
       }
     }
+    plan_.notes.insert(plan_.notes.end(), notes.begin(), notes.end());
   }
 
   const Versions versions_;
@@ -293,6 +349,7 @@ Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options
       plan.tables.back().notes.push_back("the table is in " + std::to_string(versions.size()) + " of " +
                                          std::to_string(files.size()) + " files");
   }
+  make_distinct(plan.tables);
   plan.notes.assign(notes.begin(), notes.end());
   return plan;
 }

@@ -9,7 +9,7 @@ namespace {
 
 int column_index(const Table& table, const std::string& name) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].name == name) return static_cast<int>(i);
+    if (sqlite3_stricmp(table.columns[i].name.c_str(), name.c_str()) == 0) return static_cast<int>(i);
   }
   return -1;
 }

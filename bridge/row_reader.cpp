@@ -5,12 +5,37 @@
 namespace rowhouse::bridge {
 namespace {
 
-constexpr const char* kBytesCollation = "rowhouse_bytes";
+constexpr const char* kBytesFunction = "rowhouse_bytes";
 
-int compare_bytes(void*, int a_size, const void* a, int b_size, const void* b) {
-  const std::string_view left(static_cast<const char*>(a), static_cast<std::size_t>(a_size));
-  const std::string_view right(static_cast<const char*>(b), static_cast<std::size_t>(b_size));
-  return left.compare(right);
+// rowhouse_bytes(value): the bytes by which PostgreSQL writes the value as text or bytea, as a blob.
+void bytes_of_value(sqlite3_context* context, int, sqlite3_value** arguments) {
+  Cell cell;
+  switch (sqlite3_value_type(arguments[0])) {
+    case SQLITE_NULL:
+      return sqlite3_result_null(context);
+    case SQLITE_INTEGER:
+      cell.storage_class = StorageClass::integer;
+      cell.integer = sqlite3_value_int64(arguments[0]);
+      break;
+    case SQLITE_FLOAT:
+      cell.storage_class = StorageClass::real;
+      cell.real = sqlite3_value_double(arguments[0]);
+      break;
+    case SQLITE_BLOB:
+      return sqlite3_result_value(context, arguments[0]);
+    default: {
+      const unsigned char* text = sqlite3_value_text(arguments[0]);
+      if (!text) return sqlite3_result_error_nomem(context);
+      return sqlite3_result_blob(context, text, sqlite3_value_bytes(arguments[0]), SQLITE_TRANSIENT);
+    }
+  }
+  Value value;
+  decode(cell, PgType::bytea, JsonCheck::none, value);
+  sqlite3_result_blob(context, value.bytes.data(), static_cast<int>(value.bytes.size()), SQLITE_TRANSIENT);
+}
+
+int prepare(sqlite3* connection, const std::string& sql, sqlite3_stmt** statement) {
+  return sqlite3_prepare_v3(connection, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, statement, nullptr);
 }
 
 std::string key_value(const Cell& cell) {
@@ -32,9 +57,8 @@ std::string key_value(const Cell& cell) {
 // Text is compared as it is written in PostgreSQL, whatever its storage class, collation and encoding here.
 std::string order_term(const Table& table, const OrderColumn& column) {
   const std::string name = quote_sqlite(column.name.empty() ? table.rowid_name : column.name);
-  if (column.type == PgType::text) return "CAST(" + name + " AS TEXT) COLLATE " + kBytesCollation;
-  if (column.type == PgType::bytea) return "CAST(" + name + " AS BLOB)";
-  return name;
+  const bool by_bytes = column.type == PgType::text || column.type == PgType::bytea;
+  return by_bytes ? std::string(kBytesFunction) + "(" + name + ")" : name;
 }
 
 }  // namespace
@@ -61,9 +85,14 @@ Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const T
   sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED") + by;
 
   sqlite3* connection = source.connection();
-  int code = sqlite3_create_collation_v2(connection, kBytesCollation, SQLITE_UTF8, nullptr, compare_bytes, nullptr);
-  if (code == SQLITE_OK)
-    code = sqlite3_prepare_v3(connection, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &reader->statement_, nullptr);
+  int code = prepare(connection, sql, &reader->statement_);
+  if ((code & 0xff) == SQLITE_ERROR && !order.empty()) {
+    // Made for the first reader that needs it: while statements run, SQLite lets no function be made anew.
+    code = sqlite3_create_function_v2(connection, kBytesFunction, 1,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, nullptr, bytes_of_value,
+                                      nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) code = prepare(connection, sql, &reader->statement_);
+  }
   if (code != SQLITE_OK) return source.failure(code, "read table \"" + table.name + "\"");
   reader->cells_.resize(columns.size());
   return reader;

@@ -198,7 +198,8 @@ TEST_P(Locked, ByAWriterIsAnErrorWithinTheTimeout) {
 
 INSTANTIATE_TEST_SUITE_P(Snapshot, Locked,
                          testing::Values(Mode{"DELETE", "BEGIN EXCLUSIVE"},
-                                         Mode{"WAL", "PRAGMA locking_mode=EXCLUSIVE; UPDATE account SET balance = balance"}),
+                                         Mode{"WAL",
+                                              "PRAGMA locking_mode=EXCLUSIVE; UPDATE account SET balance = balance"}),
                          [](const auto& info) { return info.param.journal; });
 
 // POSIX locks belong to the process: a file opened and closed beside SQLite would drop those of its connections.
