@@ -47,7 +47,8 @@ struct MigrationOptions {
   std::string scratch_directory;  ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
   bool check_integrity = true;    ///< SQLite's integrity check before anything of a file is copied
   std::function<void(const MigrationProgress&)> progress;  ///< called often, from the calling thread
-  std::function<bool()> interrupted;  ///< asked often; true ends the call with 57014 and undoes the file at work
+  std::function<bool()>
+      interrupted;  ///< asked often, from any thread; true ends the call with 57014 and undoes the file at work
 };
 
 /// Files by name: `paths` are files or folders; from a folder come the files that fit one of `patterns`, each of which

@@ -1,6 +1,8 @@
 #include "migration/table_loader.hpp"
 
 #include <charconv>
+#include <functional>
+#include <future>
 
 namespace rowhouse::detail {
 namespace {
@@ -77,17 +79,25 @@ TableOutcome TableLoader::load(const std::function<void(std::int64_t)>& advanced
                         {outcome_.tenant, outcome_.source, outcome_.source_table});
 
   const std::unique_ptr<bridge::CopyEncoder> encoder = open_encoder();
-  bridge::Chunk chunk;
-  for (std::int64_t read = 0;;) {
-    check_interrupted(options_);
-    bridge::Result<bool> more = encoder->next(chunk, {});
+  // One chunk is encoded while the one before it is sent; only the encoder's thread touches the file meanwhile.
+  bridge::Chunk chunk, ahead;
+  const auto next = [&](bridge::Chunk& into) {
+    bridge::Result<bool> more = encoder->next(into, {});
     if (!more.ok()) throw_status(more.status());
-    if (!more.value()) break;
+    return more.value();
+  };
+  std::int64_t read = 0;
+  for (bool more = next(chunk); more;) {
+    const std::int64_t rows_read = encoder->rows_read();
+    std::future<bool> encoded = std::async(std::launch::async, next, std::ref(ahead));
+    check_interrupted(options_);
     outcome_.rows += static_cast<std::int64_t>(
         bridge::load_chunk(chunk, [&](std::size_t first, std::size_t last) { return try_copy(chunk, first, last); }));
     write_rejects(chunk);
-    advanced(encoder->rows_read() - read);
-    read = encoder->rows_read();
+    advanced(rows_read - read);
+    read = rows_read;
+    more = encoded.get();
+    std::swap(chunk, ahead);
   }
   outcome_.rows -= outcome_.present;
   write_ledger(encoder->digest());

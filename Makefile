@@ -1,0 +1,90 @@
+# The one door. `make help` says what there is.
+BUILD ?= build
+PG_CONFIG ?= $(shell ls /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | sort -V | tail -n 1 || true)
+ifeq ($(PG_CONFIG),)
+override PG_CONFIG := pg_config
+endif
+DESTDIR ?=
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+export PG_CONFIG
+
+command = $(BUILD)/client/cli/rowhouse
+private = tests/private-postgres run
+
+.PHONY: all help dependencies core native client install check check-unit check-sanitized check-regress check-native \
+  check-command check-lint demo demo-psql bench clean
+
+all: core native client ## Build everything: both extensions, the library, the command
+
+help: ## Say what make can do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+dependencies: ## Install from Debian what is missing to build
+	@packaging/install-dependencies build
+
+core: dependencies ## Build the core extension (SQL)
+	@$(MAKE) --no-print-directory -C extension/core all
+
+native: dependencies ## Build the native extension (C++)
+	@$(MAKE) --no-print-directory -j$(JOBS) -C extension/native all
+
+client: dependencies ## Build the library and the command
+	@cmake -S . -B $(BUILD) -G Ninja -DROWHOUSE_TESTS=$(if $(tests),ON,OFF) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@ninja -C $(BUILD) -j$(JOBS) $(targets)
+
+install: all ## Install the extensions into the server, library and command below PREFIX
+	$(MAKE) -C extension/core install DESTDIR=$(DESTDIR)
+	$(MAKE) -C extension/native install DESTDIR=$(DESTDIR)
+	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+
+check: ## Build and run every test
+	@packaging/install-dependencies check
+	@$(MAKE) --no-print-directory core native
+	@$(MAKE) --no-print-directory client tests=1
+	@$(MAKE) --no-print-directory check-lint check-unit check-regress check-native check-command check-sanitized
+	@echo "check: everything passed"
+
+check-lint: ## Who may include whom, one version everywhere
+	tests/lint
+
+check-unit: ## Unit tests of bridge and client, against a private server
+	$(private) --without native -- ctest --test-dir $(BUILD) --output-on-failure
+
+# The other compiler, with sanitizers, in one go.
+check-sanitized: ## The unit tests by clang with the address and undefined behaviour sanitizers
+	@cmake -S . -B $(BUILD)-sanitized -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug \
+	  -DROWHOUSE_SANITIZE=address,undefined >$(BUILD)-sanitized.log 2>&1 || { cat $(BUILD)-sanitized.log; exit 1; }
+	@ninja -C $(BUILD)-sanitized -j$(JOBS)
+	$(private) --without native -- ctest --test-dir $(BUILD)-sanitized --output-on-failure
+
+check-regress: ## What SQL users see, in every flavour
+	$(private) --without native -- tests/regress
+	$(private) --without native -- tests/install
+
+check-native: ## The native extension: symbols, foreign tables, import, faults
+	tests/native/run
+
+check-command: ## The command, from outside
+	ROWHOUSE=$(abspath $(command)) tests/command/run
+
+demo: ## Five customers' files, migrated, verified and protected, before your eyes
+	@$(MAKE) --no-print-directory core native
+	@$(MAKE) --no-print-directory client tests=1 targets="rowhouse_command make_helpdesk_files"
+	@docs/demo/run $(BUILD)
+
+demo-psql: ## The same, ending in psql
+	@$(MAKE) --no-print-directory core native
+	@$(MAKE) --no-print-directory client tests=1 targets="rowhouse_command make_helpdesk_files"
+	@docs/demo/run $(BUILD) --look
+
+bench: ## How fast an import is, as a ratio to COPY of a ready file
+	@packaging/install-dependencies bench
+	@$(MAKE) --no-print-directory core native
+	@$(MAKE) --no-print-directory client tests=1 targets="rowhouse_command make_helpdesk_files"
+	@tests/bench/run $(BUILD)
+
+clean: ## Remove what was built
+	rm -rf $(BUILD) $(BUILD)-sanitized $(BUILD).log $(BUILD)-sanitized.log
+	-$(MAKE) --no-print-directory -C extension/core clean
+	-$(MAKE) --no-print-directory -C extension/native clean
