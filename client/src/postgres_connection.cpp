@@ -11,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include "connect_parameters.hpp"
 #include "postgres_error.hpp"
 
 namespace rowhouse::detail {
@@ -32,56 +33,6 @@ using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 constexpr std::size_t kCopyBuffer = 256 * 1024;
 
 PGresult* raw(void* result) { return static_cast<PGresult*>(result); }
-
-// libpq's keyword and value arrays for a URL; ours come first, so that the URL's own win.
-class ConnectParameters {
- public:
-  ConnectParameters(const Url& url, const PostgresOptions& options) {
-    add("application_name", options.application_name);
-    add("client_encoding", "UTF8");
-    std::string hosts, ports;
-    for (const Url::Host& host : url.hosts()) {
-      if (&host != &url.hosts().front()) hosts += ',', ports += ',';
-      hosts += host.name;
-      ports += host.port;
-    }
-    if (hosts.find_first_not_of(',') != std::string::npos) add("host", hosts);
-    if (ports.find_first_not_of(',') != std::string::npos) add("port", ports);
-    if (!url.user().empty()) add("user", url.user());
-    if (url.password()) add("password", *url.password());
-    if (!url.database().empty()) add("dbname", url.database());
-    for (const auto& [name, value] : url.parameters()) {
-      check_known(name);
-      add(name, value);
-    }
-  }
-
-  std::vector<const char*> keywords() const { return pointers(&Item::first); }
-  std::vector<const char*> values() const { return pointers(&Item::second); }
-
- private:
-  using Item = std::pair<std::string, std::string>;
-
-  void add(std::string name, std::string value) { items_.emplace_back(std::move(name), std::move(value)); }
-
-  std::vector<const char*> pointers(std::string Item::*member) const {
-    std::vector<const char*> out;
-    for (const Item& item : items_) out.push_back((item.*member).c_str());
-    out.push_back(nullptr);
-    return out;
-  }
-
-  static void check_known(const std::string& name) {
-    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> known(PQconndefaults(), &PQconninfoFree);
-    for (const PQconninfoOption* option = known.get(); option != nullptr && option->keyword != nullptr; ++option) {
-      if (name == option->keyword) return;
-    }
-    throw ConfigurationError("the PostgreSQL URL has the unknown parameter \"" + name + '"',
-                             "See libpq's connection parameters; for TLS it is sslmode.");
-  }
-
-  std::vector<Item> items_;
-};
 
 // Waits for the socket; false when the deadline has passed.
 bool wait_for(int socket, short events, std::optional<Clock::time_point> deadline) {

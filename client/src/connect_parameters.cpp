@@ -1,0 +1,48 @@
+#include "connect_parameters.hpp"
+
+#include <libpq-fe.h>
+
+#include <memory>
+
+namespace rowhouse::detail {
+namespace {
+
+void check_known(const std::string& name) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> known(PQconndefaults(), &PQconninfoFree);
+  for (const PQconninfoOption* option = known.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (name == option->keyword) return;
+  }
+  throw ConfigurationError("the PostgreSQL URL has the unknown parameter \"" + name + '"',
+                           "See libpq's connection parameters; for TLS it is sslmode.");
+}
+
+}  // namespace
+
+ConnectParameters::ConnectParameters(const Url& url, const PostgresOptions& options) {
+  add("application_name", options.application_name);
+  add("client_encoding", "UTF8");
+  std::string hosts, ports;
+  for (const Url::Host& host : url.hosts()) {
+    if (&host != &url.hosts().front()) hosts += ',', ports += ',';
+    hosts += host.name;
+    ports += host.port;
+  }
+  if (hosts.find_first_not_of(',') != std::string::npos) add("host", hosts);
+  if (ports.find_first_not_of(',') != std::string::npos) add("port", ports);
+  if (!url.user().empty()) add("user", url.user());
+  if (url.password()) add("password", *url.password());
+  if (!url.database().empty()) add("dbname", url.database());
+  for (const auto& [name, value] : url.parameters()) {
+    check_known(name);
+    add(name, value);
+  }
+}
+
+std::vector<const char*> ConnectParameters::pointers(std::string Item::*member) const {
+  std::vector<const char*> out;
+  for (const Item& item : items_) out.push_back((item.*member).c_str());
+  out.push_back(nullptr);
+  return out;
+}
+
+}  // namespace rowhouse::detail
