@@ -214,6 +214,7 @@ const char* name_of(StorageClass storage_class) {
 }
 
 bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) {
+  cell = Cell{};
   switch (sqlite3_column_type(statement, index)) {
     case SQLITE_INTEGER:
       cell.storage_class = StorageClass::integer;
