@@ -362,7 +362,7 @@ std::string create_table_sql(const TablePlan& table, const DdlOptions& options) 
     if (options.lz4 && is_long(column.type)) sql += " COMPRESSION lz4";
     if (column.not_null) sql += " NOT NULL";
   }
-  if (!table.primary_key.empty()) sql += ",\n  PRIMARY KEY " + column_list(table, table.primary_key);
+  sql += ",\n  PRIMARY KEY " + column_list(table, table.primary_key);
   for (const KeyPlan& key : table.unique_keys) {
     sql += ",\n  CONSTRAINT " + quote_identifier(key.name) + " UNIQUE " + column_list(table, key.columns);
   }

@@ -1,5 +1,6 @@
 #include "migration/cell_compare.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -44,9 +45,41 @@ bool same_integer(const Cell& cell, const std::string& printed) {
          static_cast<std::int64_t>(cell.real) == number;
 }
 
-bool same_number(const Cell& cell, const std::string& printed) {
-  if (cell.storage_class == StorageClass::integer && printed.find_first_of(".eIN") == std::string::npos)
-    return same_integer(cell, printed);
+// A decimal number in one spelling: sign, digits without zeros at the ends, power of ten.
+std::string plain_number(std::string_view text) {
+  const bool negative = text.substr(0, 1) == "-";
+  std::string digits;
+  std::int64_t power = 0, exponent = 0;
+  bool fraction = false;
+  for (std::size_t i = negative ? 1 : 0; i < text.size(); ++i) {
+    if (text[i] == 'e' || text[i] == 'E') {
+      const std::size_t first = i + (text.substr(i + 1, 1) == "+" ? 2 : 1);
+      std::from_chars(text.data() + first, text.data() + text.size(), exponent);
+      break;
+    }
+    if (text[i] == '.') {
+      fraction = true;
+      continue;
+    }
+    digits += text[i];
+    power -= fraction;
+  }
+  digits.erase(0, digits.find_first_not_of('0'));
+  if (digits.empty()) return "0";
+  for (; digits.back() == '0'; digits.pop_back()) ++power;
+  return (negative ? "-" : "") + digits + "e" + std::to_string(power + exponent);
+}
+
+bool is_infinite(const Cell& cell) { return cell.storage_class == StorageClass::real && std::isinf(cell.real); }
+
+// To the last digit, which a double may not hold.
+bool same_decimal(const Cell& cell, const std::string& printed) {
+  if (cell.storage_class == StorageClass::text || cell.storage_class == StorageClass::blob) return false;
+  if (is_infinite(cell)) return printed == (cell.real < 0 ? "-Infinity" : "Infinity");
+  return plain_number(as_text(cell)) == plain_number(printed);
+}
+
+bool same_double(const Cell& cell, const std::string& printed) {
   const double number = std::strtod(printed.c_str(), nullptr);
   if (cell.storage_class == StorageClass::real) return cell.real == number;
   return cell.storage_class == StorageClass::integer && static_cast<double>(cell.integer) == number;
@@ -64,12 +97,31 @@ bool same_time(const Cell& cell, const std::string& printed) {
          bridge::parse_time(printed, theirs) && ours.microseconds == theirs.microseconds;
 }
 
-// Two documents with numbers compared as written where a double would blur them: equal texts are equal at once.
+// A document of PostgreSQL with every number as a string in one spelling, marked by what no string there can hold: a
+// number of JSON has any digits, one of a parser has not.
+std::string numbers_as_text(std::string_view document) {
+  std::string out;
+  bool in_string = false;
+  for (std::size_t i = 0; i < document.size(); ++i) {
+    const char c = document[i];
+    if (!in_string && (c == '-' || (c >= '0' && c <= '9'))) {
+      const std::size_t end = std::min(document.find_first_not_of("+-.0123456789eE", i), document.size());
+      out += "\"\\u0000" + plain_number(document.substr(i, end - i)) + '"';
+      i = end - 1;
+      continue;
+    }
+    out += c;
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\' && i + 1 < document.size()) out += document[++i];
+  }
+  return out;
+}
+
 bool same_json(const Cell& cell, const std::string& printed) {
   const std::string text = as_text(cell);
   if (text == printed) return true;
-  const nlohmann::json ours = nlohmann::json::parse(text, nullptr, false);
-  const nlohmann::json theirs = nlohmann::json::parse(printed, nullptr, false);
+  const nlohmann::json ours = nlohmann::json::parse(numbers_as_text(text), nullptr, false);
+  const nlohmann::json theirs = nlohmann::json::parse(numbers_as_text(printed), nullptr, false);
   return !ours.is_discarded() && !theirs.is_discarded() && ours == theirs;
 }
 
@@ -108,8 +160,9 @@ bool same_value(const Cell& cell, const std::optional<std::string>& printed, PgT
     case PgType::bigint:
       return same_integer(cell, *printed);
     case PgType::double_precision:
+      return same_double(cell, *printed);
     case PgType::numeric:
-      return same_number(cell, *printed);
+      return same_decimal(cell, *printed);
     case PgType::text:
       return as_text(cell) == *printed;
     case PgType::bytea:

@@ -1,5 +1,6 @@
 #include "migration/table_loader.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <future>
@@ -27,10 +28,11 @@ void read_position(const std::string& context, bridge::CopyRefusal& refusal) {
   }
 }
 
-// Errors that are the fault of the rows: data exceptions, constraints, and rows or keys too big for a page.
+// Errors that are the fault of the rows: data exceptions, constraints, rows or keys too big for a page, documents too
+// deep for the server's stack.
 bool is_about_data(const Error& error) {
   const std::string_view state = error.sqlstate();
-  return state.substr(0, 2) == "22" || state.substr(0, 2) == "23" || state == "54000";
+  return state.substr(0, 2) == "22" || state.substr(0, 2) == "23" || state == "54000" || state == "54001";
 }
 
 std::string hex(const std::string& bytes) {
@@ -73,10 +75,8 @@ TableOutcome TableLoader::load(const std::function<void(std::int64_t)>& advanced
     return outcome_;
   }
   rerun_ = imported.has_value();
-  route_ = choose_route(rerun_);
-  if (rerun_)
-    connection_.execute("DELETE FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3",
-                        {outcome_.tenant, outcome_.source, outcome_.source_table});
+  route_ = choose_route();
+  if (rerun_) take_back_rejects();
 
   const std::unique_ptr<bridge::CopyEncoder> encoder = open_encoder();
   // One chunk is encoded while the one before it is sent; only the encoder's thread touches the file meanwhile.
@@ -131,12 +131,27 @@ std::string TableLoader::current_digest() const {
   }
 }
 
-// The server refuses COPY FROM for roles bound by the policies. A file that changed is merged so that no row is
-// doubled.
-TableLoader::Route TableLoader::choose_route(bool rerun) const {
-  if (rerun) return Route::stage;
-  const PostgresResult bound = connection_.execute("SELECT pg_catalog.row_security_active($1::regclass)", {target_});
-  return bound.value(0, 0) == "t" ? Route::stage : Route::direct;
+// The server refuses COPY FROM for roles bound by the policies. Where the tenant has rows already they are merged, so
+// that none is doubled.
+TableLoader::Route TableLoader::choose_route() const {
+  if (rerun_) return Route::stage;
+  const PostgresResult merges =
+      connection_.execute("SELECT pg_catalog.row_security_active($1::regclass) OR EXISTS (SELECT FROM " + target_ +
+                              " WHERE " + bridge::quote_identifier(plan_.tenant_column) + " = $2)",
+                          {target_, source_.tenant});
+  return merges.value(0, 0) == "t" ? Route::stage : Route::direct;
+}
+
+// Rejects are found anew by every run. Only that a key collides with another one of its file can't be seen once both
+// are taken for rows of the run before.
+void TableLoader::take_back_rejects() {
+  const PostgresResult rejects = connection_.execute(
+      "DELETE FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3 "
+      "RETURNING key, sqlstate",
+      {outcome_.tenant, outcome_.source, outcome_.source_table});
+  for (std::size_t i = 0; i < rejects.rows(); ++i) {
+    if (rejects.value(i, 1) == "23505") collided_.emplace(rejects.value(i, 0).value_or(""));
+  }
 }
 
 std::optional<bridge::CopyRefusal> TableLoader::try_copy(const bridge::Chunk& chunk, std::size_t first,
@@ -149,7 +164,7 @@ std::optional<bridge::CopyRefusal> TableLoader::try_copy(const bridge::Chunk& ch
       const PostgresResult made = connection_.execute("SELECT rowhouse.import_stage($1::regclass)", {target_});
       const std::string stage(made.value(0, 0).value_or(""));
       copy(chunk, first, last, stage);
-      if (!merge(stage)) {
+      if (!merge(stage, chunk, first, last)) {
         connection_.rollback_to(kSavepoint);
         return bridge::CopyRefusal{"23505", "a row with the same key is there already", "", 0};
       }
@@ -178,14 +193,39 @@ void TableLoader::copy(const bridge::Chunk& chunk, std::size_t first, std::size_
   });
 }
 
-// False when a first import meets a row that is there already: the row is then searched and set aside.
-bool TableLoader::merge(const std::string& stage) {
+// False when one of the rows has the key of another row: it is then searched and set aside. What a run of the same file
+// brought before is no such row, whatever became of it, nor is one that is there already with the same values.
+bool TableLoader::merge(const std::string& stage, const bridge::Chunk& chunk, std::size_t first, std::size_t last) {
+  const std::int64_t same = rerun_ ? 0 : count_same(stage, chunk);
   const PostgresResult merged = connection_.execute(
       "SELECT inserted, present FROM rowhouse.import_merge($1, $2::regclass, $3)", {stage, target_, source_.tenant});
   const std::int64_t present = to_integer(merged.value(0, 1));
-  if (present > 0 && !rerun_) return false;
+  const auto collided = [&](const std::string& key) { return collided_.count(key) > 0; };
+  if (rerun_ ? present > 0 && std::any_of(chunk.keys.begin() + static_cast<std::ptrdiff_t>(first),
+                                          chunk.keys.begin() + static_cast<std::ptrdiff_t>(last), collided)
+             : present > same)
+    return false;
   outcome_.present += present;
   return true;
+}
+
+// How many rows of the stage are in the table already, the same in every column.
+std::int64_t TableLoader::count_same(const std::string& stage, const bridge::Chunk& chunk) const {
+  std::string staged, kept;
+  for (const bridge::CopyColumn& column : chunk.columns) {
+    const std::string name = bridge::quote_identifier(column.name);
+    staged += (staged.empty() ? "s." : ", s.") + name;
+    kept += (kept.empty() ? "t." : ", t.") + name;
+  }
+  const std::string tenant = bridge::quote_identifier(plan_.tenant_column);
+  std::string sql =
+      "SELECT count(*) FROM " + stage + " AS s JOIN " + target_ + " AS t ON t." + tenant + " = s." + tenant;
+  for (const std::string& name : plan_.primary_key) {
+    const std::string key = bridge::quote_identifier(name);
+    sql += " AND t." + key + " = s." + key;
+  }
+  return to_integer(
+      connection_.execute(sql + " WHERE ROW(" + staged + ") IS NOT DISTINCT FROM ROW(" + kept + ")").value(0, 0));
 }
 
 void TableLoader::write_rejects(const bridge::Chunk& chunk) {

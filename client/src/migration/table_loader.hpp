@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "bridge/chunk_loader.hpp"
 #include "migration/source_files.hpp"
 #include "postgres_connection.hpp"
@@ -21,10 +23,12 @@ class TableLoader {
   std::unique_ptr<bridge::CopyEncoder> open_encoder() const;
   std::optional<std::string> ledger_digest() const;
   std::string current_digest() const;
-  Route choose_route(bool rerun) const;
+  Route choose_route() const;
+  void take_back_rejects();
   std::optional<bridge::CopyRefusal> try_copy(const bridge::Chunk& chunk, std::size_t first, std::size_t last);
   void copy(const bridge::Chunk& chunk, std::size_t first, std::size_t last, const std::string& into);
-  bool merge(const std::string& stage);
+  bool merge(const std::string& stage, const bridge::Chunk& chunk, std::size_t first, std::size_t last);
+  std::int64_t count_same(const std::string& stage, const bridge::Chunk& chunk) const;
   void write_rejects(const bridge::Chunk& chunk);
   void write_ledger(const std::string& digest);
 
@@ -36,7 +40,8 @@ class TableLoader {
   const MigrationOptions& options_;
   const std::string target_;
   Route route_ = Route::direct;
-  bool rerun_ = false;
+  bool rerun_ = false;              // the ledger has an earlier state of the table
+  std::set<std::string> collided_;  // keys that an earlier run set aside for having the key of another row
   TableOutcome outcome_;
 };
 
