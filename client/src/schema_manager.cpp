@@ -4,6 +4,7 @@
 #include <string>
 
 #include "connection.hpp"
+#include "migration/core_installer.hpp"
 #include "repository_statements.hpp"
 #include "rowhouse/error.hpp"
 
@@ -26,27 +27,21 @@ constexpr std::string_view kSqliteTable =
     "updated_at TEXT DEFAULT CURRENT_TIMESTAMP, "
     "UNIQUE (company_id, platform, object_type, original_id))";
 
-void require_core(Transaction& transaction) {
-  const bool there =
-      transaction.execute("SELECT to_regprocedure('rowhouse.create_integrated_objects(name)') IS NOT NULL")
-          .one()
-          .get<bool>(0);
-  if (!there) {
-    throw_error(
-        "55000", "the core of rowhouse is not installed in this database",
-        {.hint = "Run CREATE EXTENSION rowhouse, or let `rowhouse migrate` or `rowhouse tenant create` install it."});
-  }
+// As an extension where the server has its files, else by the script that the library carries.
+void install_core(const DatabaseManager& manager) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(manager.url());
+  detail::install_core(connection);
 }
 
 }  // namespace
 
 void SchemaManager::create_all() {
+  if (manager_.database() == Database::kPostgresql) install_core(manager_);
   manager_.run_in_transaction([this](Transaction& transaction) {
     if (manager_.database() == Database::kSqlite) {
       transaction.execute(kSqliteTable);
       return;
     }
-    require_core(transaction);
     transaction.execute("SELECT rowhouse.create_integrated_objects($1)", {manager_.options().schema});
   });
 }
@@ -68,10 +63,9 @@ void SchemaManager::drop_all(std::string_view database_name) {
 void SchemaManager::create_tenant(std::string_view tenant) {
   detail::check_tenant(tenant);
   if (manager_.database() == Database::kSqlite) return;
-  manager_.run_in_transaction([&](Transaction& transaction) {
-    require_core(transaction);
-    transaction.execute("SELECT rowhouse.create_tenant($1, true)", {tenant});
-  });
+  install_core(manager_);
+  manager_.run_in_transaction(
+      [&](Transaction& transaction) { transaction.execute("SELECT rowhouse.create_tenant($1, true)", {tenant}); });
 }
 
 MigrationReport SchemaManager::migrate_from_sqlite(const std::string& path, const std::optional<std::string>& tenant) {

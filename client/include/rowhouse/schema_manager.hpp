@@ -16,14 +16,14 @@ class ROWHOUSE_EXPORT SchemaManager {
   explicit SchemaManager(DatabaseManager manager) noexcept : manager_(std::move(manager)) {}
   explicit SchemaManager(std::string_view url) : manager_(url) {}
 
-  /// Creates integrated_objects where it is missing; idempotent. PostgreSQL: protected, needs the core (55000 without
-  /// it) and a role that may create tables in the schema.
+  /// Creates integrated_objects where it is missing; idempotent. PostgreSQL: protected; the core is installed where it
+  /// is missing, so the role must be allowed to create schemas and tables.
   void create_all();
   /// Drops integrated_objects with all its rows. `database_name` must be the name of this very database: PostgreSQL's
   /// current_database(), SQLite's file name without folders. Otherwise 22023 and nothing happens.
   void drop_all(std::string_view database_name);
-  /// Makes the tenant known; idempotent. SQLite keeps no list, there only the id is checked. PostgreSQL: needs a role
-  /// that may write the registry.
+  /// Makes the tenant known; idempotent. SQLite keeps no list, there only the id is checked. PostgreSQL:
+  /// installs the core where it is missing; needs a role that may write the registry.
   void create_tenant(std::string_view tenant);
   /// Copies SQLite files into this PostgreSQL database, as `rowhouse migrate` does (see migrate() in migration.hpp).
   /// `path` is a file or a folder of them; without `tenant` each file's name says whose it is:
