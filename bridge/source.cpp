@@ -197,7 +197,14 @@ Status Source::begin_snapshot() {
                         "PRAGMA cell_size_check=ON; BEGIN; SELECT count(*) FROM sqlite_schema; PRAGMA query_only=ON",
                         nullptr, nullptr, nullptr);
   }
-  if (code != SQLITE_OK) return failure(code, "read the schema of " + quoted(path_));
+  if (code != SQLITE_OK) {
+    Status status = failure(code, "read the schema of " + quoted(path_));
+    if ((code & 0xff) == SQLITE_ERROR) {
+      status.sqlstate = sqlstate_of(SQLITE_FORMAT);
+      status.hint = "The file is damaged, or written by a newer SQLite than " SQLITE_VERSION ".";
+    }
+    return status;
+  }
   return options_.check_integrity ? check_integrity() : Status{};
 }
 

@@ -121,7 +121,7 @@ void check_plan(const Plan& plan) {
 std::string refused(const Status& status) {
   promise(!status.ok() && !status.message.empty(), "an error that says something");
   check_text_for_people(status.message + status.detail + status.hint);
-  return std::string("refused ") + status.sqlstate;
+  return std::string("refused ") + status.sqlstate + ": " + status.message;
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ int run_mutants(unsigned long count, unsigned long seed) {
     std::string image = seeds[i % seeds.size()].bytes;
     for (std::size_t times = 1 + below(random, 6); times > 0; --times) damage(image, random);
     const std::string outcome = read_image(image);
-    ++outcomes[outcome.compare(0, 4, "read") == 0 ? "read" : outcome];
+    ++outcomes[outcome.substr(0, outcome.compare(0, 4, "read") == 0 ? 4 : std::strlen("refused 00000"))];
   }
   std::printf("seed %lu: %lu mutants\n", seed, count);
   for (const auto& [outcome, times] : outcomes) std::printf("%6lu %s\n", times, outcome.c_str());
