@@ -73,11 +73,20 @@ void print_failure(const FileFailure& failure) {
 // The status of the gravest kind is that of the first file: one number has to do.
 ExitStatus report_failures(const std::vector<FileFailure>& failures, ExitStatus otherwise) {
   for (const FileFailure& failure : failures) print_failure(failure);
-  return failures.empty() ? otherwise : exit_status_of_file(failures.front().sqlstate);
+  return failures.empty() ? otherwise : exit_status_of(failures.front());
 }
 
+// The files can't be found: no fault of PostgreSQL, whatever the SQLSTATE.
+struct SourcesRefused : Error {
+  explicit SourcesRefused(const Error& error) : Error(error) {}
+};
+
 std::vector<MigrationSource> sources(const Options& options) {
-  return find_sources(options.sources, options.patterns, options.tenant);
+  try {
+    return find_sources(options.sources, options.patterns, options.tenant);
+  } catch (const Error& error) {
+    throw SourcesRefused(error);
+  }
 }
 
 }  // namespace
@@ -86,7 +95,7 @@ ExitStatus exit_status_of(const Error& error) {
   if (error.sqlstate() == "57014") return interrupted ? kInterrupted : kLocked;
   if (error.sqlstate() == "55000") return kState;
   if (error.sqlstate() == "22023" || error.sqlstate() == "42710") return kConfiguration;
-  if (error.sqlstate() == "58P01" || error.sqlstate() == "42809") return kSource;
+  if (dynamic_cast<const SourcesRefused*>(&error)) return kSource;
   switch (error.kind()) {
     case ErrorKind::kConfiguration:
       return kConfiguration;
@@ -99,7 +108,11 @@ ExitStatus exit_status_of(const Error& error) {
   }
 }
 
-ExitStatus exit_status_of_file(std::string_view sqlstate) { return sqlstate == "55P03" ? kLocked : kSource; }
+ExitStatus exit_status_of(const FileFailure& failure) {
+  if (failure.sqlstate == "55P03") return kLocked;
+  if (!failure.in_target) return kSource;
+  return failure.sqlstate == "42P01" || failure.sqlstate == "42704" ? kState : kTarget;
+}
 
 void print_error(const Error& error) {
   std::cerr << "rowhouse: " << error.what() << " [" << error.sqlstate() << "]\n";

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "rowhouse/error.hpp"
+#include "rowhouse/migration.hpp"
 
 namespace rowhouse::cli {
 
@@ -11,7 +11,7 @@ enum ExitStatus : int {
   kOk = 0,
   kUsage = 1,          ///< the command line is wrong
   kConfiguration = 2,  ///< a URL, an environment variable or a tenant id is wrong
-  kState = 3,          ///< right command, wrong moment: nothing was migrated there yet
+  kState = 3,          ///< right command, wrong moment: this was not migrated there yet
   kSource = 4,         ///< a SQLite file can't be read; the other files went on
   kTarget = 5,         ///< PostgreSQL can't be reached or refuses
   kDifferent = 6,      ///< verify found differences
@@ -28,7 +28,7 @@ inline constexpr ExitStatusRow kExitStatuses[] = {
     {kOk, "done"},
     {kUsage, "the command line is wrong"},
     {kConfiguration, "a URL, an environment variable or a tenant id is wrong"},
-    {kState, "right command, wrong moment: nothing was migrated there yet"},
+    {kState, "right command, wrong moment: this was not migrated there yet"},
     {kSource, "a SQLite file can't be read; the other files went on"},
     {kTarget, "PostgreSQL can't be reached or refuses"},
     {kDifferent, "verify found differences"},
@@ -39,7 +39,7 @@ inline constexpr ExitStatusRow kExitStatuses[] = {
 
 /// The status for an error that ended a command.
 ExitStatus exit_status_of(const Error& error);
-/// The status for a file that failed, by its SQLSTATE.
-ExitStatus exit_status_of_file(std::string_view sqlstate);
+/// The status for a file that failed.
+ExitStatus exit_status_of(const FileFailure& failure);
 
 }  // namespace rowhouse::cli

@@ -41,8 +41,10 @@ void add_sources(CLI::App* command, Options& options) {
       ->capture_default_str();
   command->add_option("--scratch", options.scratch_directory, "Folder for private copies of files in WAL mode")
       ->envname("ROWHOUSE_SCRATCH");
-  command->add_flag("--skip-integrity-check", options.skip_integrity_check,
-                    "Do not run SQLite's integrity check on each file first");
+  command
+      ->add_flag("--skip-integrity-check", options.skip_integrity_check,
+                 "Do not run SQLite's integrity check on each file first")
+      ->envname("ROWHOUSE_SKIP_INTEGRITY_CHECK");
 }
 
 void add_target(CLI::App* command, Options& options) {
@@ -76,7 +78,7 @@ int main(int argc, char** argv) {
 
   CLI::App* plan = command(app, "plan", "Say what would be made of the files, and why", rowhouse::cli::run_plan);
   add_sources(plan, options);
-  plan->add_flag("--ddl", options.ddl, "Print the SQL instead");
+  plan->add_flag("--ddl", options.ddl, "Print the SQL instead")->envname("ROWHOUSE_DDL");
   for (auto [name, help, function] :
        {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what is new",
                    &rowhouse::cli::run_migrate),

@@ -29,6 +29,7 @@ struct FileFailure {
   std::string message;
   std::string detail;
   std::string hint;
+  bool in_target = false;  ///< PostgreSQL refused; else the file could not be read
 };
 
 struct MigrationProgress {

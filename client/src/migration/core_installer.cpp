@@ -15,7 +15,8 @@ std::string installed_core(PostgresConnection& connection) {
   if (extension.rows() > 0) return "extension " + std::string(extension.value(0, 0).value_or(""));
   const PostgresResult script =
       connection.execute("SELECT pg_catalog.to_regprocedure('rowhouse.set_tenant(text, boolean)') IS NOT NULL");
-  return script.value(0, 0) == "t" ? "script" : "";
+  if (script.value(0, 0) != "t") return "";
+  return "script " + std::string(connection.execute("SELECT rowhouse.version()").value(0, 0).value_or(""));
 }
 
 void install_core(PostgresConnection& connection) {

@@ -17,6 +17,7 @@ class Migration {
   MigrationReport run(const std::vector<MigrationSource>& sources) {
     const auto started = std::chrono::steady_clock::now();
     const std::vector<detail::ProfiledFile> files = detail::profile_sources(sources, options_, false, report_.failures);
+    if (files.empty()) return std::move(report_);
     plan_ = detail::plan_files(files, options_);
     note_plan();
     detail::install_core(connection_);

@@ -45,7 +45,8 @@ std::vector<std::string> files_of_folder(const std::string& folder, const Patter
   }
   if (error)
     refuse(error == std::errc::permission_denied ? "42501" : "58030",
-           "could not read the folder \"" + folder + "\": " + error.message(), "");
+           "could not read the folder \"" + folder + "\": " + error.message(),
+           "Let this user read the folder, or name another one.");
   if (files.empty())
     refuse("58P01", "no file in \"" + folder + "\" fits the pattern " + listed(patterns),
            "Name another pattern with --pattern; it holds {tenant} where the file name has the tenant.");
@@ -82,9 +83,12 @@ std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
   std::vector<std::string> files;
   for (const std::string& path : paths) {
     std::error_code error;
-    if (fs::is_directory(fs::status(path, error)) && !fs::is_symlink(fs::symlink_status(path, error))) {
-      const std::vector<std::string> found = files_of_folder(path, patterns);
-      files.insert(files.end(), found.begin(), found.end());
+    const fs::file_status found = fs::symlink_status(path, error);
+    if (found.type() == fs::file_type::not_found)
+      refuse("58P01", "there is no file or folder \"" + path + "\"", "Check the path's spelling.");
+    if (fs::is_directory(found)) {
+      const std::vector<std::string> fitting = files_of_folder(path, patterns);
+      files.insert(files.end(), fitting.begin(), fitting.end());
     } else {
       files.push_back(path);
     }
@@ -98,10 +102,11 @@ std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
     MigrationSource source{file, tenant_of(file, patterns, tenant)};
     if (const bridge::Status status = bridge::check_tenant_id(source.tenant); !status.ok())
       refuse(status.sqlstate, "\"" + file + "\": " + status.message, status.hint);
-    const auto [at, is_new] = taken.emplace(folded(source.tenant), file);
-    if (!is_new && !tenant)
-      refuse("42710", "\"" + at->second + "\" and \"" + file + "\" name the same tenant",
-             "Leave one of them out, or migrate each with --tenant.");
+    // The ledger knows a file by its tenant and its name: two that share both would be one file that changed.
+    const auto [at, is_new] = taken.emplace(tenant ? fs::path(file).filename().string() : folded(source.tenant), file);
+    if (!is_new)
+      refuse("42710", "\"" + at->second + "\" and \"" + file + "\" name the same tenant" + (tenant ? " and file" : ""),
+             tenant ? "Rename one of them." : "Leave one of them out, or migrate each with --tenant.");
     sources.push_back(std::move(source));
   }
   return sources;
@@ -114,11 +119,12 @@ void throw_status(const bridge::Status& status) {
   diagnostics.message = status.message;
   diagnostics.detail = status.detail;
   diagnostics.hint = status.hint;
-  throw_error(status.sqlstate, status.message, std::move(diagnostics));
+  throw SourceError(status.sqlstate, status.message, std::move(diagnostics));
 }
 
 FileFailure failure_of(const MigrationSource& source, const Error& error) {
-  return {source.path, source.tenant, error.sqlstate(), error.what(), error.detail(), error.hint()};
+  const bool in_target = dynamic_cast<const SourceError*>(&error) == nullptr;
+  return {source.path, source.tenant, error.sqlstate(), error.what(), error.detail(), error.hint(), in_target};
 }
 
 bool ends_the_run(const Error& error) {

@@ -9,7 +9,13 @@
 
 namespace rowhouse::detail {
 
-// Throws the Status as an Error; `about` leads the message where the Status does not name the file itself.
+// An error of the SQLite file, not of PostgreSQL.
+class SourceError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Throws the Status as a SourceError.
 [[noreturn]] void throw_status(const bridge::Status& status);
 FileFailure failure_of(const MigrationSource& source, const Error& error);
 

@@ -1,6 +1,7 @@
 // What the ledger, the rejects and the registry say.
+#include "bridge/tenant_id.hpp"
 #include "migration/core_installer.hpp"
-#include "rowhouse/migration.hpp"
+#include "migration/source_files.hpp"
 
 namespace rowhouse {
 namespace {
@@ -60,6 +61,7 @@ std::vector<TenantRow> list_tenants(const Url& target) {
 }
 
 void create_tenant(const Url& target, const std::string& id) {
+  if (const bridge::Status status = bridge::check_tenant_id(id); !status.ok()) detail::throw_status(status);
   detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
   detail::install_core(connection);
   connection.execute("SELECT rowhouse.create_tenant($1)", {id});
