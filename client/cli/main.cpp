@@ -1,5 +1,6 @@
 // The command rowhouse: its words, their help, and nothing else.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <iostream>
 
@@ -57,6 +58,24 @@ void add_output(CLI::App* command, Options& options) {
   command->add_flag("--quiet", options.quiet, "No progress, no notes")->envname("ROWHOUSE_QUIET");
 }
 
+// The arguments, last first, as CLI11 wants them. It would take the next argument for the value of `--option=`; given
+// as two, the option has an empty value.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> list;
+  bool options_over = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    options_over |= argument == "--";
+    const bool is_empty = !options_over && argument.size() > 3 && argument.substr(0, 2) == "--" &&
+                          argument.find('=') == argument.size() - 1;
+    if (is_empty) argument.pop_back();
+    list.push_back(std::move(argument));
+    if (is_empty) list.emplace_back();
+  }
+  std::reverse(list.begin(), list.end());
+  return list;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -98,11 +117,14 @@ int main(int argc, char** argv) {
   add_target(create, options);
 
   try {
-    app.parse(argc, argv);
+    app.parse(arguments(argc, argv));
     if (options.to.empty()) {
       if (const char* url = std::getenv("DATABASE_URL")) options.to = url;
     }
-    return run(options);
+    const ExitStatus status = run(options);
+    if (std::cout.flush()) return status;
+    std::cerr << "rowhouse: could not write to standard output [58030]\n";
+    return rowhouse::cli::kInternal;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? rowhouse::cli::kOk : rowhouse::cli::kUsage;
   } catch (const rowhouse::Error& error) {

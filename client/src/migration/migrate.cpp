@@ -1,7 +1,6 @@
 // Files into PostgreSQL: plan, make tables, copy each file in one transaction, then what is cheaper after the load.
 #include <chrono>
 
-#include "migration/core_installer.hpp"
 #include "migration/source_files.hpp"
 #include "migration/table_loader.hpp"
 #include "migration/target_tables.hpp"
@@ -20,7 +19,6 @@ class Migration {
     if (files.empty()) return std::move(report_);
     plan_ = detail::plan_files(files, options_);
     note_plan();
-    detail::install_core(connection_);
     detail::make_tables(connection_, plan_, options_);
     progress_ = {"copy", "", "", 0, 0, 0, files.size()};
     for (const detail::ProfiledFile& file : files) {

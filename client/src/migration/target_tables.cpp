@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "migration/core_installer.hpp"
+
 namespace rowhouse::detail {
 namespace {
 
@@ -38,6 +40,14 @@ std::map<std::string, TargetColumn> read_columns(PostgresConnection& connection,
       "Make it boolean, bigint, double precision, numeric, text, bytea, date, timestamp, timestamptz or jsonb.";
   const std::string message = diagnostics.message;
   throw_error("42804", message, std::move(diagnostics));
+}
+
+[[noreturn]] void refuse_schema(const std::string& schema) {
+  Diagnostics diagnostics;
+  diagnostics.message = "schema \"" + schema + "\" does not exist";
+  diagnostics.hint = "Create it with CREATE SCHEMA, or name another one with --schema.";
+  const std::string message = diagnostics.message;
+  throw_error("3F000", message, std::move(diagnostics));
 }
 
 // A table that was made for files with other keys decides whether rows are keyed by SQLite's rowid.
@@ -131,6 +141,9 @@ void make_tables(PostgresConnection& connection, bridge::Plan& plan, const Migra
                 .rows() > 0;
   connection.begin();
   connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.tables', 0))");
+  if (connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", {options.schema}).rows() == 0)
+    refuse_schema(options.schema);
+  install_core(connection);
   for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl);
   connection.commit();
 }

@@ -12,8 +12,8 @@ namespace rowhouse::detail {
 // Settings that the bridge's text forms and error positions rely on.
 void prepare_session(PostgresConnection& connection);
 
-// Makes and protects the tables of the plan where they are missing, gives existing ones the columns they lack, and
-// turns the plan's types and keys into those of the tables that are there. One transaction; the core must be installed.
+// Installs the core and makes and protects the tables of the plan where they are missing, gives existing ones the
+// columns they lack, and turns the plan's types and keys into those of the tables that are there. One transaction.
 void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options);
 
 // Turns the types and the key of a planned table into those of the table in the database. Columns that the database
