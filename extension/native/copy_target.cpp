@@ -2,7 +2,7 @@
 
 #include "copy_target.hpp"
 
-#include <cstring>
+#include <algorithm>
 
 #include "boundary.hpp"
 #include "sql.hpp"
@@ -87,27 +87,36 @@ List* column_list(const char* const* names, std::size_t count) {
 
 bool is_copying() { return active_stream != nullptr; }
 
-CopyTarget::CopyTarget(Oid relation, std::string tenant, const std::vector<bridge::CopyColumn>& columns, bool is_rerun)
-    : relation_(relation), tenant_(std::move(tenant)), is_rerun_(is_rerun) {
+CopyTarget::CopyTarget(const TargetTable& target, const bridge::TablePlan& plan, std::string tenant,
+                       const std::vector<bridge::CopyColumn>& columns, EarlierImport earlier)
+    : target_(target), plan_(plan), tenant_(std::move(tenant)), earlier_(std::move(earlier)) {
   std::vector<const char*> names;
   for (const bridge::CopyColumn& column : columns) names.push_back(column.name.c_str());
   columns_ = pg_call([&] { return column_list(names.data(), names.size()); });
-  pg_call([&] { check_insert_right(relation_, columns_); });
-  goes_by_stage_ = is_rerun || pg_call([&] { return check_enable_rls(relation_, InvalidOid, false) == RLS_ENABLED; });
+  pg_call([&] { check_insert_right(target_.relation, columns_); });
+  goes_by_stage_ = must_merge();
+}
+
+bool CopyTarget::must_merge() const {
+  if (pg_call([&] { return check_enable_rls(target_.relation, InvalidOid, false) == RLS_ENABLED; })) return true;
+  if (earlier_.happened) return true;
+  return !target_.is_new && ask_sql("SELECT true WHERE EXISTS (SELECT FROM " + target_.name + " WHERE " +
+                                        bridge::quote_identifier(plan_.tenant_column) + " = $1)",
+                                    {tenant_})
+                                .has_value();
 }
 
 std::optional<bridge::CopyRefusal> CopyTarget::try_copy(const bridge::Chunk& chunk, std::size_t first,
                                                         std::size_t last) {
   bridge::CopyStream stream(chunk, first, last);
   CopyPlace place = {};
-  const Oid into = goes_by_stage_ ? stage() : relation_;
+  const Oid into = goes_by_stage_ ? stage() : target_.relation;
   std::int64_t present = 0;
   std::optional<bridge::CopyRefusal> refusal = try_subtransaction([&]() -> std::optional<bridge::CopyRefusal> {
     pg_call([&] { copy_rows(into, columns_, &stream, &place); });
     if (!goes_by_stage_) return std::nullopt;
     place = {};
-    present = merge();
-    if (present == 0 || is_rerun_) return std::nullopt;
+    if (merge(chunk, first, last, present)) return std::nullopt;
     return bridge::CopyRefusal{"23505", "a row with the same key is there already", "", 0};
   });
   if (!refusal) rows_present_ += present;
@@ -118,16 +127,40 @@ std::optional<bridge::CopyRefusal> CopyTarget::try_copy(const bridge::Chunk& chu
 
 // Asked for before each attempt: the core gives the session's stage, empty.
 Oid CopyTarget::stage() {
-  stage_ = ask_sql("SELECT rowhouse.import_stage($1)", {Parameter::relation(relation_)}).value_or("");
-  const std::optional<std::string> oid = ask_sql("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {stage_});
-  return static_cast<Oid>(std::stoul(oid.value_or("0")));
+  stage_ = ask_sql("SELECT rowhouse.import_stage($1)", {Parameter::relation(target_.relation)}).value();
+  return to_oid(ask_sql("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {stage_}));
 }
 
-// Moves the stage's rows into the table under its policies; the number of rows that were there already.
-std::int64_t CopyTarget::merge() {
-  return std::stoll(ask_sql("SELECT present FROM rowhouse.import_merge($1, $2, $3)",
-                            {stage_, Parameter::relation(relation_), tenant_})
-                        .value_or("0"));
+// Moves the stage's rows into the table under its policies. False when one of them has the key of another row: it is
+// then searched and set aside. What the same source brought before is no such row, whatever became of it, nor is one
+// that is there already with the same values.
+bool CopyTarget::merge(const bridge::Chunk& chunk, std::size_t first, std::size_t last, std::int64_t& present) {
+  const std::int64_t same = earlier_.happened || target_.is_new ? 0 : count_same(chunk);
+  present = std::stoll(ask_sql("SELECT present FROM rowhouse.import_merge($1, $2, $3)",
+                               {stage_, Parameter::relation(target_.relation), tenant_})
+                           .value());
+  if (!earlier_.happened) return present <= same;
+  const auto collided = [&](const std::string& key) { return earlier_.collided.count(key) > 0; };
+  return present == 0 || std::none_of(chunk.keys.begin() + static_cast<std::ptrdiff_t>(first),
+                                      chunk.keys.begin() + static_cast<std::ptrdiff_t>(last), collided);
+}
+
+// How many rows of the stage are in the table already, the same in every column.
+std::int64_t CopyTarget::count_same(const bridge::Chunk& chunk) const {
+  std::string staged, kept;
+  for (const bridge::CopyColumn& column : chunk.columns) {
+    const std::string name = bridge::quote_identifier(column.name);
+    staged += (staged.empty() ? "s." : ", s.") + name;
+    kept += (kept.empty() ? "t." : ", t.") + name;
+  }
+  const std::string tenant = bridge::quote_identifier(plan_.tenant_column);
+  std::string sql = "SELECT pg_catalog.count(*) FROM " + stage_ + " AS s JOIN " + target_.name + " AS t ON t." +
+                    tenant + " = s." + tenant;
+  for (const std::string& column : plan_.primary_key) {
+    const std::string name = bridge::quote_identifier(column);
+    sql += " AND t." + name + " = s." + name;
+  }
+  return std::stoll(ask_sql(sql + " WHERE ROW(" + staged + ") IS NOT DISTINCT FROM ROW(" + kept + ")").value());
 }
 
 }  // namespace rowhouse

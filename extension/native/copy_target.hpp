@@ -6,21 +6,31 @@
 #include "pg_compat.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "bridge/chunk_loader.hpp"
+#include "target_table.hpp"
 
 namespace rowhouse {
 
 /// Whether a COPY of ours is under way: what a trigger of its target sees.
 bool is_copying();
 
+/// What an earlier import of the same source into the same table has left.
+struct EarlierImport {
+  bool happened = false;
+  /// Source keys of rows that it set aside because another row has their key.
+  std::set<std::string> collided;
+};
+
 class CopyTarget {
  public:
-  /// The table `relation`, for rows with `columns` that belong to `tenant`. Refuses a role
-  /// without the right to insert. A role that row security binds goes by the stage, and so do rows that may be in the
-  /// table already (`is_rerun`): what is there stays. Throws.
-  CopyTarget(Oid relation, std::string tenant, const std::vector<bridge::CopyColumn>& columns, bool is_rerun);
+  /// Rows with `columns` that belong to `tenant` go to `target`, made for `plan`. Refuses a role without the right to
+  /// insert. A role that row security binds goes by the stage; so do rows where the tenant has some in the table
+  /// already: what is there stays. Throws.
+  CopyTarget(const TargetTable& target, const bridge::TablePlan& plan, std::string tenant,
+             const std::vector<bridge::CopyColumn>& columns, EarlierImport earlier);
 
   /// Copies rows [first, last) of a chunk in a subtransaction: what bridge::load_chunk wants. Throws what is not the
   /// data's fault.
@@ -30,14 +40,17 @@ class CopyTarget {
   std::int64_t rows_present() const { return rows_present_; }
 
  private:
+  bool must_merge() const;
   Oid stage();
-  std::int64_t merge();
+  bool merge(const bridge::Chunk& chunk, std::size_t first, std::size_t last, std::int64_t& present);
+  std::int64_t count_same(const bridge::Chunk& chunk) const;
 
-  const Oid relation_;
+  const TargetTable& target_;
+  const bridge::TablePlan& plan_;
   const std::string tenant_;
-  const bool is_rerun_;
-  bool goes_by_stage_ = false;
+  const EarlierImport earlier_;
   List* columns_ = NIL;
+  bool goes_by_stage_ = false;
   std::string stage_;
   std::int64_t rows_present_ = 0;
 };

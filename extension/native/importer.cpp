@@ -6,7 +6,6 @@
 #include <map>
 
 #include "boundary.hpp"
-#include "copy_target.hpp"
 #include "failure.hpp"
 #include "scan.hpp"
 #include "sql.hpp"
@@ -74,18 +73,19 @@ ImportedTable Importer::import_table(const bridge::Table& table) {
   ImportedTable imported;
   imported.relation = target.relation;
   const std::optional<LedgerEntry> before = target.is_new ? std::nullopt : ledger_.find(table.name);
-  const bool is_same_target = before && before->schema == schema_ && before->table == plan.name;
-  if (is_same_target && before->digest == current_digest(table, plan)) return imported;
-  if (before) ledger_.forget_rejects(table.name);
-  load(table, plan, target, before.has_value(), imported);
+  EarlierImport earlier;
+  earlier.happened = before && before->schema == schema_ && before->table == plan.name;
+  if (earlier.happened && before->digest == current_digest(table, plan)) return imported;
+  if (before) earlier.collided = ledger_.take_back_rejects(table.name);
+  load(table, plan, target, std::move(earlier), imported);
   if (target.is_new) make_indexes(plan, schema_);
   return imported;
 }
 
-void Importer::load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target, bool is_rerun,
-                    ImportedTable& imported) {
+void Importer::load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target,
+                    EarlierImport earlier, ImportedTable& imported) {
   const std::unique_ptr<bridge::CopyEncoder> encoder = take(bridge::CopyEncoder::open(*source_, table, plan, tenant_));
-  CopyTarget copy(target.relation, tenant_, encoder->columns(), is_rerun);
+  CopyTarget copy(target, plan, tenant_, encoder->columns(), std::move(earlier));
   HighestNumbers highest(encoder->columns());
   bridge::Chunk chunk;
   std::size_t rows = 0;

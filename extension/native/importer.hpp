@@ -8,6 +8,7 @@
 
 #include "bridge/plan.hpp"
 #include "bridge/source.hpp"
+#include "copy_target.hpp"
 #include "ledger.hpp"
 #include "target_table.hpp"
 
@@ -29,7 +30,7 @@ class Importer {
 
  private:
   ImportedTable import_table(const bridge::Table& table);
-  void load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target, bool is_rerun,
+  void load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target, EarlierImport earlier,
             ImportedTable& imported);
   std::string current_digest(const bridge::Table& table, const bridge::TablePlan& plan) const;
 

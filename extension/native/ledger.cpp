@@ -7,9 +7,8 @@
 namespace rowhouse {
 
 Ledger::Ledger(std::string tenant, std::string source) : tenant_(std::move(tenant)), source_(std::move(source)) {
-  const std::optional<std::string> owner =
-      ask_sql("SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'rowhouse.import_chunk'::pg_catalog.regclass");
-  owner_ = static_cast<Oid>(std::stoul(owner.value()));
+  owner_ = to_oid(
+      ask_sql("SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'rowhouse.import_chunk'::pg_catalog.regclass"));
 }
 
 std::optional<LedgerEntry> Ledger::find(const std::string& source_table) const {
@@ -29,9 +28,14 @@ void Ledger::forget_target(const std::string& schema, const std::string& table) 
   run_sql("DELETE FROM rowhouse.import_chunk WHERE target_schema = $1 AND target_table = $2", {schema, table}, owner_);
 }
 
-void Ledger::forget_rejects(const std::string& source_table) const {
-  run_sql("DELETE FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3",
-          {tenant_, source_, source_table}, owner_);
+std::set<std::string> Ledger::take_back_rejects(const std::string& source_table) const {
+  std::set<std::string> collided;
+  for (const SqlRow& row : run_sql("DELETE FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 "
+                                   "AND source_table = $3 RETURNING key, sqlstate",
+                                   {tenant_, source_, source_table}, owner_)) {
+    if (row[1] == "23505") collided.insert(row[0].value_or(""));
+  }
+  return collided;
 }
 
 void Ledger::write_rejects(const std::string& source_table, const std::vector<bridge::Reject>& rejects) const {

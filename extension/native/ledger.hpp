@@ -6,6 +6,7 @@
 #include "pg_compat.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,9 @@ class Ledger {
   std::optional<LedgerEntry> find(const std::string& source_table) const;
   /// A table that was dropped since its imports holds nothing of what the ledger says.
   void forget_target(const std::string& schema, const std::string& table) const;
-  void forget_rejects(const std::string& source_table) const;
+  /// Rejects are found anew by every run. Returns the keys of rows that collided with another row's key, which can't be
+  /// seen once both are taken for rows of the run before.
+  std::set<std::string> take_back_rejects(const std::string& source_table) const;
   void write_rejects(const std::string& source_table, const std::vector<bridge::Reject>& rejects) const;
   void write(const std::string& source_table, const LedgerEntry& entry, std::int64_t rows, std::int64_t rejected) const;
 

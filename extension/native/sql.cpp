@@ -92,4 +92,6 @@ std::optional<std::string> ask_sql(const std::string& sql, std::initializer_list
   return rows.empty() || rows[0].empty() ? std::nullopt : rows[0][0];
 }
 
+Oid to_oid(const std::optional<std::string>& text) { return static_cast<Oid>(std::stoul(text.value())); }
+
 }  // namespace rowhouse

@@ -51,4 +51,7 @@ std::vector<SqlRow> run_sql(const std::string& sql, std::initializer_list<Parame
 std::optional<std::string> ask_sql(const std::string& sql, std::initializer_list<Parameter> parameters = {},
                                    Oid role = InvalidOid);
 
+/// An object's id, as a query's text shows it.
+Oid to_oid(const std::optional<std::string>& text);
+
 }  // namespace rowhouse

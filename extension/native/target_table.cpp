@@ -21,7 +21,7 @@ std::optional<Found> find_relation(const std::string& schema, const std::string&
       "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
       {schema, table});
   if (rows.empty()) return std::nullopt;
-  return Found{static_cast<Oid>(std::stoul(rows[0][0].value())), static_cast<Oid>(std::stoul(rows[0][1].value()))};
+  return Found{to_oid(rows[0][0]), to_oid(rows[0][1])};
 }
 
 bool server_has_lz4() {
