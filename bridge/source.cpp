@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kHeaderBytes = 100;
 constexpr char kMagic[] = "SQLite format 3";  // the header's first 16 bytes, NUL included
-constexpr int kStepsPerInterruptCheck = 4000;
+constexpr int kStepsPerInterruptCheck = 250;
 constexpr int kSqlBytesMax = 10 * 1024 * 1024;  // the file's own schema included
 constexpr int kPatternBytesMax = 1000;          // a generated column's pattern may cost exponential time
 

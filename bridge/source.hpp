@@ -18,7 +18,7 @@ struct SourceOptions {
   bool check_integrity = false;                  ///< refuse a damaged file before anything is read
   int value_bytes_max = 512 * 1024 * 1024;       ///< a longer value is an error (54000), before memory is taken
 
-  /// Asked every few thousand steps of SQLite's machine; true stops the statement with 57014. May be null.
+  /// Asked every few hundred steps of SQLite's machine; true stops the statement with 57014. May be null.
   bool (*interrupted)(void*) = nullptr;
   void* interrupted_argument = nullptr;
 };
