@@ -139,7 +139,12 @@ Refusal decode_double(const Cell& cell, Value& value) {
   return {};
 }
 
-Refusal decode_text(const Cell& cell, Value& value) {
+Refusal check(std::string_view bytes, TextCheck how) {
+  if (how == TextCheck::none) return {};
+  return how == TextCheck::json ? check_json(bytes) : check_text(bytes);
+}
+
+Refusal decode_text(const Cell& cell, TextCheck how, Value& value) {
   switch (cell.storage_class) {
     case StorageClass::integer:
       value.bytes = render(cell.integer, value);
@@ -151,7 +156,7 @@ Refusal decode_text(const Cell& cell, Value& value) {
       return kBlobAsText;
     default:
       value.bytes = cell.bytes;
-      return check_text(cell.bytes);
+      return check(cell.bytes, how == TextCheck::none ? how : TextCheck::utf8);
   }
 }
 
@@ -189,7 +194,7 @@ Refusal decode_time(const Cell& cell, PgType type, Value& value) {
   return {};
 }
 
-Refusal decode_jsonb(const Cell& cell, JsonCheck json, Value& value) {
+Refusal decode_jsonb(const Cell& cell, TextCheck how, Value& value) {
   switch (cell.storage_class) {
     case StorageClass::integer:
       value.bytes = render(cell.integer, value);
@@ -202,7 +207,7 @@ Refusal decode_jsonb(const Cell& cell, JsonCheck json, Value& value) {
       return kNotJson;
     default:
       value.bytes = cell.bytes;
-      return json == JsonCheck::strict ? check_json(cell.bytes) : check_text(cell.bytes);
+      return check(cell.bytes, how);
   }
 }
 
@@ -242,7 +247,7 @@ bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) {
   }
 }
 
-Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value) {
+Refusal decode(const Cell& cell, PgType type, TextCheck how, Value& value) {
   value.null = cell.storage_class == StorageClass::null;
   if (value.null) return {};
   switch (type) {
@@ -255,7 +260,7 @@ Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value) {
     case PgType::numeric:
       return decode_numeric(cell, value);
     case PgType::text:
-      return decode_text(cell, value);
+      return decode_text(cell, how, value);
     case PgType::bytea:
       return decode_bytea(cell, value);
     case PgType::date:
@@ -263,7 +268,7 @@ Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value) {
     case PgType::timestamptz:
       return decode_time(cell, type, value);
     case PgType::jsonb:
-      return decode_jsonb(cell, json, value);
+      return decode_jsonb(cell, how, value);
   }
   return kNotNumber;
 }

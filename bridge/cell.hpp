@@ -45,13 +45,15 @@ struct Refusal {
   explicit operator bool() const { return sqlstate != nullptr; }
 };
 
-enum class JsonCheck {
-  none,   ///< jsonb text is only checked as text; the server judges the rest
-  strict  ///< also refuse what jsonb refuses: bad syntax, an escaped NUL, lone surrogates
+/// How far text is checked here rather than by whoever receives it.
+enum class TextCheck {
+  none,  ///< not at all: the server that receives it judges
+  utf8,  ///< valid UTF-8 without NUL
+  json   ///< and, for jsonb, what jsonb refuses: bad syntax, an escaped NUL, half a surrogate pair
 };
 
 /// Checks and converts. Faithful or refused: nothing is rounded, cut or replaced on the way.
-Refusal decode(const Cell& cell, PgType type, JsonCheck json, Value& value);
+Refusal decode(const Cell& cell, PgType type, TextCheck how, Value& value);
 
 /// Valid UTF-8 of 1 to 4 bytes without NUL: what PostgreSQL takes as text.
 Refusal check_text(std::string_view bytes);

@@ -41,16 +41,22 @@ std::size_t column_index(const Chunk& chunk, const std::string& name) {
   return static_cast<std::size_t>(at - chunk.columns.begin());
 }
 
-// Finds at once all rows with JSON that the server is sure to refuse, and the runs of rows between them, last first.
-std::vector<Range> screen_json(Chunk& chunk, Range range) {
+// What the server is sure to refuse in a value: the encoder leaves text and JSON to it.
+Refusal check_field(const Chunk& chunk, std::size_t row, std::size_t column) {
+  const PgType type = chunk.columns[column].type;
+  if (type != PgType::text && type != PgType::jsonb) return {};
+  const std::string_view field = chunk.field(row, column);
+  if (field.data() == nullptr) return {};
+  return type == PgType::jsonb ? check_json(field.substr(1)) : check_text(field);
+}
+
+// Sets aside at once all rows whose text or JSON is at fault; the runs of rows between them, last first.
+std::vector<Range> screen_text(Chunk& chunk, Range range) {
   std::vector<Range> runs;
   std::size_t start = range.first;
   for (std::size_t row = range.first; row < range.last; ++row) {
     for (std::size_t column = 0; column < chunk.columns.size(); ++column) {
-      if (chunk.columns[column].type != PgType::jsonb) continue;
-      const std::string_view field = chunk.field(row, column);
-      if (field.empty()) continue;
-      if (const Refusal refusal = check_json(field.substr(1))) {
+      if (const Refusal refusal = check_field(chunk, row, column)) {
         set_aside(chunk, row, column, refusal.sqlstate, refusal.reason);
         if (start < row) runs.push_back({start, row});
         start = row + 1;
@@ -88,7 +94,7 @@ std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
     }
     if (!screened) {
       screened = true;
-      const std::vector<Range> runs = screen_json(chunk, range);
+      const std::vector<Range> runs = screen_text(chunk, range);
       if (runs.size() != 1 || runs[0].last - runs[0].first != range.last - range.first) {
         todo.insert(todo.end(), runs.begin(), runs.end());
         continue;

@@ -10,8 +10,8 @@
 
 namespace rowhouse::bridge {
 
-/// Whether an error is the fault of the rows: a data exception (class 22), a broken constraint (23), or a limit (54) such
-/// as a value too long for an index or JSON too deep.
+/// Whether an error is the fault of the rows: a data exception (class 22), a broken constraint (23), or a limit (54)
+/// such as a value too long for an index or JSON too deep.
 bool is_data_refusal(std::string_view sqlstate);
 
 /// Why the server refused a COPY for the sake of its data.

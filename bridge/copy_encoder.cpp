@@ -30,7 +30,7 @@ std::string bytes_of(const Cell& cell) {
   if (cell.storage_class == StorageClass::text || cell.storage_class == StorageClass::blob)
     return std::string(cell.bytes.substr(0, kRejectValueMax));
   Value value;
-  decode(cell, PgType::text, JsonCheck::none, value);
+  decode(cell, PgType::text, TextCheck::utf8, value);
   return value.null ? std::string() : std::string(value.bytes);
 }
 
@@ -149,7 +149,7 @@ bool CopyEncoder::is_set_aside(Chunk& chunk) {
   for (std::size_t i = 0; i < tenant_columns_.size(); ++i) {
     const Cell& cell = cells[columns_.size() - 1 + i];
     Value value;
-    if (decode(cell, PgType::text, JsonCheck::none, value) || value.null || value.bytes != tenant_) {
+    if (decode(cell, PgType::text, TextCheck::utf8, value) || value.null || value.bytes != tenant_) {
       reject(chunk, tenant_columns_[i], &cell, kOtherTenant);
       return true;
     }
@@ -171,7 +171,7 @@ void CopyEncoder::encode_row(Chunk& chunk, std::size_t row_bytes_max) {
   for (std::size_t i = 1; i < columns_.size(); ++i) {
     const Cell& cell = reader_->cells()[i - 1];
     value.bytes = {};
-    if (const Refusal refusal = decode(cell, columns_[i].type, JsonCheck::none, value)) {
+    if (const Refusal refusal = decode(cell, columns_[i].type, TextCheck::none, value)) {
       chunk.bytes.resize(start);
       reject(chunk, columns_[i].source_name, &cell, refusal);
       return;

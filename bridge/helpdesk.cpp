@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "bridge/timestamp.hpp"
 
@@ -42,6 +43,34 @@ std::string repeated_objects_sql(const Table& table) {
          " NOT INDEXED WHERE original_id IS NOT NULL AND object_type IS NOT NULL) WHERE times > 1 ORDER BY object";
 }
 
+// Whether a unique key keeps every object with a platform to one row.
+bool has_object_key(const Table& table) {
+  constexpr std::string_view kParts[] = {"company_id", "tenant_id", "platform", "object_type", "original_id"};
+  return std::any_of(table.indexes.begin(), table.indexes.end(), [&](const Index& index) {
+    return index.unique && !index.partial && !index.columns.empty() &&
+           std::all_of(index.columns.begin(), index.columns.end(), [&](const std::string& column) {
+             return std::find(std::begin(kParts), std::end(kParts), column) != std::end(kParts);
+           });
+  });
+}
+
+// SQLite's keys do not bite where a part is NULL: a sort of all objects can be spared when none is.
+Result<bool> may_repeat(const Source& source, const Table& table) {
+  if (!has_object_key(table)) return true;
+  std::string nulls;
+  for (const char* column : {"company_id", "tenant_id", "platform"}) {
+    if (table.find(column)) nulls += (nulls.empty() ? "" : " OR ") + std::string(column) + " IS NULL";
+  }
+  const std::string sql = "SELECT 1 FROM main." + quote_sqlite(table.name) + " NOT INDEXED WHERE " + nulls + " LIMIT 1";
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  const Status status = source.failure(code, "compare the rows of \"" + table.name + "\"");
+  sqlite3_finalize(statement);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return status;
+  return code == SQLITE_ROW;
+}
+
 }  // namespace
 
 bool is_integrated_objects(const Table& table) {
@@ -60,6 +89,9 @@ const HelpdeskColumn* helpdesk_column(const std::string& source_name) {
 
 Result<std::vector<std::int64_t>> superseded_rows(const Source& source, const Table& table) {
   std::vector<std::int64_t> superseded;
+  Result<bool> repeats = may_repeat(source, table);
+  if (!repeats.ok()) return repeats.status();
+  if (!repeats.value()) return superseded;
   sqlite3_stmt* statement = nullptr;
   int code = sqlite3_prepare_v2(source.connection(), repeated_objects_sql(table).c_str(), -1, &statement, nullptr);
   std::int64_t object = -1, best_row = 0, best_moment = 0;

@@ -1,4 +1,5 @@
 // Whether jsonb would take a text, judged by a JSON parser that keeps nothing.
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "bridge/cell.hpp"
@@ -7,6 +8,7 @@ namespace rowhouse::bridge {
 namespace {
 
 constexpr Refusal kSyntax{"22P02", "the text is not valid JSON"};
+constexpr Refusal kHalfPair{"22P02", "the JSON holds half of a surrogate pair (\\ud800 to \\udfff), which jsonb can't"};
 constexpr Refusal kEscapedNul{"22P05", "the JSON holds an escaped NUL (\\u0000), which jsonb can't"};
 
 // Listens to the parser and looks only for what jsonb refuses beyond syntax. The parser itself refuses lone
@@ -29,7 +31,7 @@ class Listener : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return true; }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
     // 406: a number beyond a double's range, which numeric may still hold: the server decides.
-    if (error.id != 406) refusal = kSyntax;
+    if (error.id != 406) refusal = std::strstr(error.what(), "surrogate") ? kHalfPair : kSyntax;
     return false;
   }
 

@@ -18,7 +18,8 @@ struct PlanOptions {
   std::function<bool(const std::string&)> wants_table;
 };
 
-/// One table of one file with what a full read of it found.
+/// One table of one file with what a full read of it found. Where the types are known beforehand (the helpdesk's table,
+/// unless text is examined) only rows are counted.
 struct TableProfile {
   Table table;
   std::vector<ColumnProfile> columns;  ///< one for each of table.columns

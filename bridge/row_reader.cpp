@@ -30,7 +30,7 @@ void bytes_of_value(sqlite3_context* context, int, sqlite3_value** arguments) {
     }
   }
   Value value;
-  decode(cell, PgType::bytea, JsonCheck::none, value);
+  decode(cell, PgType::bytea, TextCheck::utf8, value);
   sqlite3_result_blob(context, value.bytes.data(), static_cast<int>(value.bytes.size()), SQLITE_TRANSIENT);
 }
 

@@ -178,10 +178,10 @@ void ColumnProfile::add(const Cell& cell, DeclaredKind kind) {
   bool odd = false;
   Value value;
   if (kind == DeclaredKind::boolean) {
-    odd = static_cast<bool>(decode(cell, PgType::boolean, JsonCheck::none, value));
+    odd = static_cast<bool>(decode(cell, PgType::boolean, TextCheck::utf8, value));
     not_boolean += odd;
   } else if (kind == DeclaredKind::json) {
-    odd = static_cast<bool>(decode(cell, PgType::jsonb, JsonCheck::strict, value));
+    odd = static_cast<bool>(decode(cell, PgType::jsonb, TextCheck::json, value));
     not_json += odd;
   } else if (cell.storage_class == StorageClass::text) {
     ParsedTime time;

@@ -91,7 +91,7 @@ bool Scan::next() {
   if (!take(reader_->next())) return false;
   for (std::size_t i = 0; i < types_.size(); ++i) {
     const bridge::Cell& cell = reader_->cells()[i];
-    if (const bridge::Refusal refusal = bridge::decode(cell, types_[i], bridge::JsonCheck::none, values_[i]))
+    if (const bridge::Refusal refusal = bridge::decode(cell, types_[i], bridge::TextCheck::utf8, values_[i]))
       throw Failure{{refusal.sqlstate,
                      std::string("could not read a value as ") + bridge::sql_name(types_[i]) + ": " + refusal.reason,
                      "It is " + place(i) + ", of storage class " + bridge::name_of(cell.storage_class) + ".",

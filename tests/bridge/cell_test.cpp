@@ -21,7 +21,7 @@ constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min(), kMax = s
 const double kInfinity = std::numeric_limits<double>::infinity();
 
 // What a type makes of a cell, as people read it, or "!SQLSTATE".
-std::string decoded(const Cell& cell, PgType type, JsonCheck json = JsonCheck::strict) {
+std::string decoded(const Cell& cell, PgType type, TextCheck json = TextCheck::json) {
   Value value;
   if (const Refusal refusal = decode(cell, type, json, value)) return std::string("!") + refusal.sqlstate;
   if (value.null) return "NULL";
@@ -117,8 +117,8 @@ TEST(Cell, IsKeptExactlyOrRefused) {
     EXPECT_EQ(decoded(row.cell, row.type), row.expected)
         << name_of(row.cell.storage_class) << " " << row.cell.bytes << " as " << sql_name(row.type);
   }
-  EXPECT_EQ(decoded(text("{"), PgType::jsonb, JsonCheck::none), "{") << "left to the server";
-  EXPECT_EQ(decoded(text("\xFF"), PgType::jsonb, JsonCheck::none), "!22021");
+  EXPECT_EQ(decoded(text("{"), PgType::jsonb, TextCheck::utf8), "{") << "left to the server";
+  EXPECT_EQ(decoded(text("\xFF"), PgType::jsonb, TextCheck::utf8), "!22021");
 }
 
 // Shortest digits read back as the same double, for doubles of every magnitude.

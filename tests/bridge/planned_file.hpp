@@ -8,7 +8,9 @@
 namespace rowhouse::test {
 
 inline bridge::FileProfile profile_of(const bridge::Source& source, const std::string& tenant = "acme") {
-  auto profile = bridge::profile_file(source, tenant, {});
+  bridge::PlanOptions options;
+  options.examine_text = true;
+  auto profile = bridge::profile_file(source, tenant, options);
   if (!profile.ok()) throw std::runtime_error(profile.status().message);
   return std::move(profile.value());
 }

@@ -20,7 +20,7 @@ std::string as_text(const Cell& cell) {
   if (cell.storage_class == StorageClass::integer) return std::to_string(cell.integer);
   if (cell.storage_class == StorageClass::real) {
     bridge::Value value;
-    bridge::decode(cell, PgType::text, bridge::JsonCheck::none, value);
+    bridge::decode(cell, PgType::text, bridge::TextCheck::utf8, value);
     return std::string(value.bytes);
   }
   return std::string(cell.bytes);
