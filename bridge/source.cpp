@@ -78,6 +78,17 @@ Status read_header(sqlite3* connection, const std::string& path, bool& wal_mode)
   return {};
 }
 
+// Waits for a writer's lock in growing steps, until the time is up or the statement is to stop.
+int wait_for_writer(void* argument, int times) {
+  const auto* options = static_cast<const SourceOptions*>(argument);
+  constexpr int kDoublings = 6, kStepMax = 64;
+  const int waited = times <= kDoublings ? (1 << times) - 1 : (times - kDoublings + 1) * kStepMax - 1;
+  if (waited >= options->busy_timeout.count()) return 0;
+  if (options->interrupted && options->interrupted(options->interrupted_argument)) return 0;
+  sqlite3_sleep(times < kDoublings ? 1 << times : kStepMax);
+  return 1;
+}
+
 void harden(sqlite3* connection, const SourceOptions& options) {
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
@@ -90,7 +101,7 @@ void harden(sqlite3* connection, const SourceOptions& options) {
   sqlite3_limit(connection, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, kPatternBytesMax);
   sqlite3_limit(connection, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(connection, SQLITE_LIMIT_WORKER_THREADS, 0);
-  sqlite3_busy_timeout(connection, static_cast<int>(std::clamp<long long>(options.busy_timeout.count(), 0, INT_MAX)));
+  sqlite3_busy_handler(connection, wait_for_writer, const_cast<SourceOptions*>(&options));
 }
 
 // The first finding of an integrity check that speaks of damage; those about the values of sound rows are not heard.

@@ -124,7 +124,18 @@ SET statement_timeout = '200ms';
 SELECT clock_timestamp() AS before \gset
 SELECT * FROM rowhouse.import_sqlite(:'files' || '/slow.db', 'acme');
 SELECT clock_timestamp() - :'before' < interval '2 seconds' AS stopped_soon;
+-- While it waits for a writer's lock as well; without a limit it waits, and then goes on.
+\! cp "$ROWHOUSE_TEST_FILES/acme.db" "$ROWHOUSE_TEST_FILES/../held.db" && (sqlite3 "$ROWHOUSE_TEST_FILES/../held.db" 'BEGIN EXCLUSIVE' '.shell sleep 2' >/dev/null 2>&1 &) && sleep 0.5
+SELECT clock_timestamp() AS before \gset
+SELECT * FROM rowhouse.import_sqlite(:'files' || '/../held.db', 'corp');
+SELECT clock_timestamp() - :'before' < interval '1 second' AS stopped_soon;
 RESET statement_timeout;
+CREATE SCHEMA held;
+SET search_path = held;
+SELECT * FROM rowhouse.import_sqlite(:'files' || '/../held.db', 'corp');
+SELECT clock_timestamp() - :'before' > interval '1 second' AS waited;
+DROP SCHEMA held CASCADE;
+SET search_path = own;
 SELECT regress.open_files() AS open_files;
 -- What is no SQLite file.
 SELECT name, o.state, o.message FROM unnest(ARRAY['missing', 'folder', 'fifo', 'link', 'device', 'zero', 'short', 'noise', 'cut', 'locked-out']) AS name,

@@ -60,7 +60,7 @@ void report(const PendingError& pending) {
 
 void check(const bridge::Status& status) {
   if (status.ok()) return;
-  if (std::strcmp(status.sqlstate, "57014") == 0) pg_call([] { CHECK_FOR_INTERRUPTS(); });
+  if (is_interrupted(nullptr)) pg_call([] { CHECK_FOR_INTERRUPTS(); });
   throw Failure{status};
 }
 

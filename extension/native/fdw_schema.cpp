@@ -70,6 +70,7 @@ std::vector<std::string> create_statements(const ImportForeignSchemaStmt* statem
     throw Failure{{"HV00D", "IMPORT FOREIGN SCHEMA takes no options from rowhouse_sqlite"}};
   const std::unique_ptr<bridge::Source> source = open_source(path, false);
   bridge::PlanOptions options;
+  options.examine_text = true;  // a table of known types is looked at, too: this file may hold others
   options.wants_table = [&](const std::string& table) { return is_wanted(statement, bridge::fit_name(table)); };
   const bridge::FileProfile file = take(bridge::profile_file(*source, "", options));
   std::vector<std::string> statements;
