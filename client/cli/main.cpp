@@ -90,7 +90,8 @@ int main(int argc, char** argv) {
   const auto command = [&](CLI::App& parent, const char* name, const char* help,
                            ExitStatus (*function)(const Options&)) {
     CLI::App* added = parent.add_subcommand(name, help);
-    added->callback([&run, function] { run = function; });
+    // Of this kind, so that the environment is read for the command that is run and for no other: they share options.
+    added->parse_complete_callback([&run, function] { run = function; });
     add_output(added, options);
     return added;
   };
