@@ -24,10 +24,10 @@ dependencies: ## Install from Debian what is missing to build
 	@packaging/install-dependencies build
 
 core: dependencies ## Build the core extension (SQL)
-	@$(MAKE) --no-print-directory -C extension/core all
+	@$(MAKE) -s --no-print-directory -C extension/core all
 
 native: dependencies ## Build the native extension (C++)
-	@$(MAKE) --no-print-directory -j$(JOBS) -C extension/native all
+	@$(MAKE) -s --no-print-directory -j$(JOBS) -C extension/native all
 
 client: dependencies ## Build the library and the command
 	@cmake -S . -B $(BUILD) -G Ninja -DROWHOUSE_TESTS=$(if $(tests),ON,OFF) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
@@ -70,18 +70,18 @@ check-command: ## The command, from outside
 
 demo: ## Five customers' files, migrated, verified and protected, before your eyes
 	@$(MAKE) --no-print-directory core native
-	@$(MAKE) --no-print-directory client tests=1 targets="rowhouse_command make_helpdesk_files"
+	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
 	@docs/demo/run $(BUILD)
 
 demo-psql: ## The same, ending in psql
 	@$(MAKE) --no-print-directory core native
-	@$(MAKE) --no-print-directory client tests=1 targets="rowhouse_command make_helpdesk_files"
+	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
 	@docs/demo/run $(BUILD) --look
 
 bench: ## How fast an import is, as a ratio to COPY of a ready file
 	@packaging/install-dependencies bench
 	@$(MAKE) --no-print-directory core native
-	@$(MAKE) --no-print-directory client tests=1 targets="rowhouse_command make_helpdesk_files"
+	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
 	@tests/bench/run $(BUILD)
 
 clean: ## Remove what was built
