@@ -131,7 +131,7 @@ BEGIN
       HINT = format('Make %I a part of every unique index.', tenant_column);
   END IF;
   EXECUTE format('SELECT count(*) FROM %s AS staged WHERE (%s) AND NOT EXISTS
-      (SELECT FROM %s AS kept WHERE (%s) AND kept.%I::text = rowhouse.current_tenant())',
+      (SELECT FROM %s AS kept WHERE (%s) AND kept.%I::text = (SELECT rowhouse.current_tenant()))',
     stage, keys.complete, target, keys.same, tenant_column) INTO lost;
   IF lost > 0 THEN
     RAISE unique_violation USING

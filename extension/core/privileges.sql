@@ -1,13 +1,15 @@
--- Who may call what. Every function runs with its caller's rights, but for tenant_status, which reads the registry for
--- those who may not. PUBLIC sets, reads and resets the tenant; all else is for the owner and for whom the owner grants
--- it:   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or
--- imports
+-- Who may call what. Functions run with their caller's rights, but for those that read the registry or the seal's keys
+-- for callers who may not: tenant_status, tenant_admission, suspended_tenants, login, login_tenant. PUBLIC sets, reads and
+-- resets the tenant; all else is for the owner and for whom the owner grants it: by rowhouse.grant_access(), or
+--   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or imports
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rowhouse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   rowhouse.version(), rowhouse.check_tenant_id(text), rowhouse.tenant_status(text), rowhouse.set_tenant(text, boolean),
-  rowhouse.current_tenant(), rowhouse.reset_tenant() TO PUBLIC;
-GRANT SELECT ON rowhouse.protected_tables TO PUBLIC;
+  rowhouse.tenant_admission(text), rowhouse.check_tenant_status(text, text), rowhouse.check_unsealed(),
+  rowhouse.is_sealed(), rowhouse.is_exempt(), rowhouse.current_tenant(), rowhouse.reset_tenant(),
+  rowhouse.login(text, boolean), rowhouse.login_tenant(), rowhouse.measure_usage() TO PUBLIC;
+GRANT SELECT ON rowhouse.protected_tables, rowhouse.access_grant, rowhouse.seal_state, rowhouse.tenant_usage TO PUBLIC;
 
 -- Default privileges let roles into every new table; the rows of these belong to every tenant. Later grants are left
 -- alone.
@@ -33,10 +35,12 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM pg_extension WHERE extname = 'rowhouse') THEN
     FOREACH relation IN ARRAY ARRAY['rowhouse.tenant', 'rowhouse.import_chunk', 'rowhouse.import_chunk_id_seq',
-                                    'rowhouse.import_reject', 'rowhouse.import_reject_id_seq']::regclass[]
+                                    'rowhouse.import_reject', 'rowhouse.import_reject_id_seq', 'rowhouse.seal_state']::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(relation, '');
     END LOOP;
+    -- Not the seal's keys: who reads a dump is not to sign tokens.
+    PERFORM pg_extension_config_dump('rowhouse.access_grant', 'WHERE role IN (SELECT oid FROM pg_roles)');
   END IF;
 END
 $dump$;

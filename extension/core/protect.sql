@@ -1,29 +1,12 @@
--- Protection of a table: row security with one condition, a plain equality on the tenant column.
+-- Protection of a table: its policies (policies.sql has their shape), and what they need to be right and fast: NOT NULL,
+-- a default from the context and an index that leads with the tenant column.
 --
--- The condition stands in the policies as text and not as a call, so that it can be inlined, indexed and estimated,
--- depends on nothing, and works in a database restored without rowhouse. Two policies carry it: the permissive one
--- gives access, the RESTRICTIVE one makes sure that no policy added later can widen it.
-
--- The current tenant as a value of the column's type. The cast is on this side: a cast of the column would lose its
--- index.
-CREATE OR REPLACE FUNCTION rowhouse.tenant_setting(tenant_type regtype) RETURNS text
-  LANGUAGE sql STABLE
-  RETURN 'NULLIF(current_setting(''rowhouse.tenant'', true), '''')'
-    || CASE WHEN tenant_type <> 'text'::regtype THEN '::' || format_type(tenant_type, NULL) ELSE '' END;
-
--- The condition as the server prints it back (pg_get_expr); a policy that prints otherwise is not ours or was altered.
-CREATE OR REPLACE FUNCTION rowhouse.printed_condition(tenant_column name, tenant_type regtype) RETURNS text
-  LANGUAGE sql STABLE
-  RETURN CASE tenant_type
-    WHEN 'text'::regtype THEN
-      format('(%I = NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text))', tenant_column)
-    WHEN 'varchar'::regtype THEN
-      format('((%I)::text = ((%s)::character varying)::text)', tenant_column,
-        'NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text)')
-    ELSE
-      format('(%I = (NULLIF(current_setting(''rowhouse.tenant''::text, true), ''''::text))::%s)', tenant_column,
-        format_type(tenant_type, NULL))
-  END;
+-- On every protected table stand
+--   rowhouse_access      PERMISSIVE   ALL     TO PUBLIC          column = tenant
+--   rowhouse_isolation   RESTRICTIVE  ALL     TO PUBLIC, or to the bound roles by name       column = tenant
+--   rowhouse_suspension  RESTRICTIVE  ALL     as rowhouse_isolation    column <> ALL (suspended)   while a tenant is
+--   rowhouse_admin       PERMISSIVE   ALL     TO admin roles     true                        while there are any
+--   rowhouse_dump        PERMISSIVE   SELECT  TO dump roles      true                        while there are any
 
 -- A table, its partitions and its inheritance children to the last; depth 0 is the table itself.
 CREATE OR REPLACE FUNCTION rowhouse.family(target regclass) RETURNS TABLE(relation regclass, depth integer)
@@ -36,36 +19,6 @@ BEGIN ATOMIC
       FROM member JOIN pg_inherits AS child ON child.inhparent = member.relation
   )
   SELECT member.relation, max(member.depth) FROM member GROUP BY member.relation;
-END;
-
--- A whole, valid b-tree that leads with the column: one that serves every query of one tenant.
-CREATE OR REPLACE FUNCTION rowhouse.tenant_indexes(relation regclass, tenant_column name) RETURNS SETOF regclass
-  LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT i.indexrelid::regclass
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = tenant_column AND a.attnum = i.indkey[0]
-    JOIN pg_class AS c ON c.oid = i.indexrelid
-    JOIN pg_am AS am ON am.oid = c.relam
-    WHERE i.indrelid = tenant_indexes.relation AND i.indisvalid AND i.indpred IS NULL AND am.amname = 'btree';
-END;
-
--- True when there is nothing left for protect() to do.
-CREATE OR REPLACE FUNCTION rowhouse.is_protected(relation regclass, tenant_column name) RETURNS boolean
-  LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT EXISTS (
-    SELECT FROM pg_class AS c
-      JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = tenant_column
-      JOIN pg_policy AS p ON p.polrelid = c.oid
-      WHERE c.oid = is_protected.relation AND c.relrowsecurity AND c.relforcerowsecurity
-        AND a.attnotnull AND a.atthasdef
-        AND p.polname = CASE WHEN p.polpermissive THEN 'rowhouse_access' ELSE 'rowhouse_isolation' END
-        AND p.polcmd = '*' AND p.polroles = ARRAY[0::oid]
-        AND pg_get_expr(p.polqual, c.oid) = rowhouse.printed_condition(tenant_column, a.atttypid)
-        AND pg_get_expr(p.polwithcheck, c.oid) = rowhouse.printed_condition(tenant_column, a.atttypid)
-      HAVING count(*) = 2)
-    AND EXISTS (SELECT FROM rowhouse.tenant_indexes(is_protected.relation, tenant_column));
 END;
 
 -- What protect() itself made of a table stands in the comment on its policy, where it lives and is dumped with it.
@@ -213,7 +166,7 @@ DECLARE
 BEGIN
   FOR policy IN
     SELECT p.polname FROM pg_policy AS p
-      WHERE p.polrelid = relation AND p.polname IN ('rowhouse_access', 'rowhouse_isolation')
+      WHERE p.polrelid = relation AND p.polname = ANY (rowhouse.policy_names())
   LOOP
     EXECUTE format('DROP POLICY %I ON %s', policy, relation);
   END LOOP;
@@ -228,7 +181,6 @@ AS $function$
 DECLARE
   made jsonb := rowhouse.made_by_protect(relation);
   before record;
-  condition text;
 BEGIN
   SELECT c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced, a.attnotnull AS not_null,
       rowhouse.tenant_setting(a.atttypid) AS setting, pg_get_expr(d.adbin, d.adrelid) AS default_value
@@ -261,12 +213,8 @@ BEGIN
     made := made || jsonb_build_object('index', rowhouse.make_tenant_index(relation, tenant_column));
   END IF;
 
-  condition := format('%I = %s', tenant_column, before.setting);
-  PERFORM rowhouse.drop_policies(relation);
-  EXECUTE format('CREATE POLICY rowhouse_access ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (%s) WITH CHECK (%2$s)',
-    relation, condition);
-  EXECUTE format('CREATE POLICY rowhouse_isolation ON %s AS RESTRICTIVE FOR ALL TO PUBLIC USING (%s) WITH CHECK (%2$s)',
-    relation, condition);
+  PERFORM rowhouse.apply_grants(relation);
+  PERFORM rowhouse.apply_policies(relation, tenant_column);
   EXECUTE format('COMMENT ON POLICY rowhouse_isolation ON %s IS %L', relation,
     'Made by rowhouse.protect: ' || made::text);
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
@@ -282,6 +230,7 @@ DECLARE
   other name;
 BEGIN
   PERFORM rowhouse.check_target(target, tenant_column);
+  LOCK TABLE rowhouse.access_grant IN ACCESS SHARE MODE;
   SELECT t.tenant_column INTO other
     FROM rowhouse.protected_tables AS t WHERE t.table_name = target AND t.tenant_column <> protect.tenant_column;
   IF FOUND THEN
@@ -315,6 +264,7 @@ DECLARE
   default_value text;
 BEGIN
   PERFORM rowhouse.drop_policies(relation);
+  PERFORM rowhouse.take_back_grants(relation);
   SELECT pg_get_expr(d.adbin, d.adrelid) INTO default_value
     FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
     WHERE d.adrelid = relation AND a.attname = tenant_column;

@@ -1,7 +1,7 @@
 -- The registry of tenants, and the tenant context: the setting rowhouse.tenant.
 --
 -- The setting is an ordinary one. Whoever may send SQL may also SET it, so it keeps apart the tenants of an application
--- that chooses the tenant itself; it does not stop a tenant who can send SQL of its own.
+-- that chooses the tenant itself; what stops a tenant who can send SQL of its own is the seal (seal.sql).
 
 -- An id that is safe in a file name, a log line and a policy, and looks like no other id.
 CREATE OR REPLACE FUNCTION rowhouse.check_tenant_id(id text) RETURNS text
@@ -53,6 +53,28 @@ END
 $function$;
 COMMENT ON FUNCTION rowhouse.tenant_status(text) IS 'active, suspended, or NULL for a tenant that is not registered';
 
+-- The same for set_tenant(), in one query: sealed before anything else.
+CREATE OR REPLACE FUNCTION rowhouse.tenant_admission(id text) RETURNS text
+  LANGUAGE plpgsql STABLE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN (SELECT CASE WHEN EXISTS (SELECT FROM rowhouse.seal_state) THEN 'sealed'
+            ELSE (SELECT registered.status FROM rowhouse.tenant AS registered WHERE registered.id = tenant_admission.id) END);
+END
+$function$;
+
+-- For the policies that owners make: those who may protect tables learn of it.
+CREATE OR REPLACE FUNCTION rowhouse.suspended_tenants() RETURNS text[]
+  LANGUAGE plpgsql STABLE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN ARRAY(SELECT registered.id FROM rowhouse.tenant AS registered
+                 WHERE registered.status = 'suspended' ORDER BY registered.id COLLATE "C");
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION rowhouse.create_tenant(id text, if_not_exists boolean DEFAULT false) RETURNS text
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -70,35 +92,6 @@ $function$;
 COMMENT ON FUNCTION rowhouse.create_tenant(text, boolean) IS
   'Registers a tenant; raises 23505 when it exists, unless if_not_exists';
 
-CREATE OR REPLACE FUNCTION rowhouse.change_tenant_status(tenant text, new_status text) RETURNS text
-  LANGUAGE plpgsql
-  SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-  UPDATE rowhouse.tenant AS registered SET status = new_status WHERE registered.id = change_tenant_status.tenant;
-  IF NOT FOUND THEN
-    PERFORM rowhouse.check_tenant_id(change_tenant_status.tenant);
-    RAISE undefined_object USING
-      MESSAGE = format('tenant "%s" is unknown', change_tenant_status.tenant),
-      HINT = 'rowhouse.list_tenants() shows those that are registered.';
-  END IF;
-  RETURN change_tenant_status.tenant;
-END
-$function$;
-
--- Transactions that have set the tenant already go on to their end.
-CREATE OR REPLACE FUNCTION rowhouse.suspend_tenant(tenant text) RETURNS text
-  LANGUAGE sql
-  SET search_path = pg_catalog, pg_temp
-  RETURN rowhouse.change_tenant_status(tenant, 'suspended');
-COMMENT ON FUNCTION rowhouse.suspend_tenant(text) IS 'From now on set_tenant refuses this tenant; its rows stay';
-
-CREATE OR REPLACE FUNCTION rowhouse.resume_tenant(tenant text) RETURNS text
-  LANGUAGE sql
-  SET search_path = pg_catalog, pg_temp
-  RETURN rowhouse.change_tenant_status(tenant, 'active');
-COMMENT ON FUNCTION rowhouse.resume_tenant(text) IS 'Ends a suspension';
-
 CREATE OR REPLACE FUNCTION rowhouse.list_tenants() RETURNS TABLE(id text, status text, created_at timestamptz)
   LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -107,19 +100,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION rowhouse.list_tenants() IS 'The registered tenants, by id';
 
--- Guaranteed: it returns with the tenant set, or raises and sets nothing. An error takes the transaction with it, and
--- with that every tenant set inside of it. What the server gives back on ROLLBACK, ROLLBACK TO and in an exception
--- block is the setting as it stood before: a tenant set for the session earlier, or before the savepoint, is then
--- current again. Code that catches the error calls reset_tenant() first thing.
-CREATE OR REPLACE FUNCTION rowhouse.set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
+-- Nothing for an active tenant, an error for any other.
+CREATE OR REPLACE FUNCTION rowhouse.check_tenant_status(tenant text, status text) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-  status text := rowhouse.tenant_status(tenant);
 BEGIN
   IF status = 'active' THEN
-    RETURN set_config('rowhouse.tenant', tenant, coalesce(is_local, true));
+    RETURN;
   END IF;
   PERFORM rowhouse.check_tenant_id(tenant);
   IF status = 'suspended' THEN
@@ -132,13 +120,60 @@ BEGIN
     HINT = 'Register it with rowhouse.create_tenant().';
 END
 $function$;
+
+-- In a sealed database the setting counts for nothing but the default of the tenant column, so those whom no policy binds
+-- may go on setting it: imports do.
+CREATE OR REPLACE FUNCTION rowhouse.check_unsealed() RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF NOT rowhouse.is_exempt() THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = 'the database is sealed: the tenant can be set with a token alone',
+      HINT = 'Call rowhouse.login() with a token.';
+  END IF;
+END
+$function$;
+
+-- Guaranteed: it returns with the tenant set, or raises and sets nothing. An error takes the transaction with it, and
+-- with that every tenant set inside of it. What the server gives back on ROLLBACK, ROLLBACK TO and in an exception
+-- block is the setting as it stood before: a tenant set for the session earlier, or before the savepoint, is then
+-- current again. Code that catches the error calls reset_tenant() first thing.
+CREATE OR REPLACE FUNCTION rowhouse.set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  status text := rowhouse.tenant_admission(tenant);
+BEGIN
+  IF status = 'sealed' THEN
+    PERFORM rowhouse.check_unsealed();
+    status := rowhouse.tenant_status(tenant);
+  END IF;
+  IF status = 'active' THEN
+    RETURN set_config('rowhouse.tenant', tenant, coalesce(is_local, true));
+  END IF;
+  PERFORM rowhouse.check_tenant_status(tenant, status);
+END
+$function$;
 COMMENT ON FUNCTION rowhouse.set_tenant(text, boolean) IS
   'Makes a tenant current for the transaction or the session; unknown 42704, suspended 42501, malformed 22023';
 
--- A body parsed now, not when called: no search_path of a caller can put another operator or function into it.
+-- What the policies go by: the setting, or in a sealed database the ticket. Those whom no policy binds have the setting.
 CREATE OR REPLACE FUNCTION rowhouse.current_tenant() RETURNS text
-  LANGUAGE sql STABLE PARALLEL SAFE
-  RETURN NULLIF(current_setting('rowhouse.tenant', true), '');
+  LANGUAGE plpgsql STABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  setting text := NULLIF(current_setting('rowhouse.tenant', true), '');
+BEGIN
+  IF NOT rowhouse.is_sealed() THEN
+    RETURN setting;
+  END IF;
+  RETURN coalesce(rowhouse.login_tenant(), CASE WHEN rowhouse.is_exempt() THEN setting END);
+END
+$function$;
 COMMENT ON FUNCTION rowhouse.current_tenant() IS 'The current tenant, or NULL';
 
 -- The empty string and not RESET, which would bring back what ALTER ROLE ... SET or the connection string has put
@@ -149,6 +184,7 @@ CREATE OR REPLACE FUNCTION rowhouse.reset_tenant() RETURNS void
 AS $function$
 BEGIN
   PERFORM set_config('rowhouse.tenant', '', false);
+  PERFORM set_config('rowhouse.ticket', '', false);
 END
 $function$;
 COMMENT ON FUNCTION rowhouse.reset_tenant() IS 'Unsets the tenant of the transaction and of the session';

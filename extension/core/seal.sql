@@ -1,0 +1,272 @@
+-- The sealed context. Unsealed, the tenant is whatever the setting rowhouse.tenant says. Sealed, it is what a token says:
+-- a JWT (HS256) checked by login(), which leaves a ticket in the setting rowhouse.ticket, and every statement checks that
+-- ticket again, once. Anybody may write both settings; only who has the key can write a ticket that counts.
+--
+-- HMAC-SHA-256 is sha256(outer || sha256(inner || message)), inner and outer being the key XOR a constant. They are
+-- stored ready-made, which leaves two calls of the server's own sha256(): no other extension has a part in it, and no
+-- function that somebody else could own.
+
+-- Row security without a policy: its owner reads it; a role that may read all tables for a dump finds it empty.
+CREATE TABLE IF NOT EXISTS rowhouse.seal_key (
+  id text CONSTRAINT seal_key_pkey PRIMARY KEY,
+  inner_pad bytea NOT NULL,
+  outer_pad bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz
+);
+COMMENT ON TABLE rowhouse.seal_key IS 'Keys that tokens are checked against; for no role but the owner, and in no dump';
+COMMENT ON COLUMN rowhouse.seal_key.expires_at IS 'End of grace of a key that was rotated out; NULL for the current one';
+REVOKE ALL ON rowhouse.seal_key FROM PUBLIC;
+ALTER TABLE rowhouse.seal_key ENABLE ROW LEVEL SECURITY;
+
+-- One row while the database is sealed. It is dumped: a restored database stays sealed, and closed until rotate_key().
+CREATE TABLE IF NOT EXISTS rowhouse.seal_state (
+  sealed boolean CONSTRAINT seal_state_pkey PRIMARY KEY DEFAULT true CONSTRAINT seal_state_once CHECK (sealed),
+  sealed_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rowhouse.seal_state IS 'Holds a row while the database is sealed';
+REVOKE ALL ON rowhouse.seal_state FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION rowhouse.is_sealed() RETURNS boolean
+  LANGUAGE sql STABLE PARALLEL SAFE
+  RETURN EXISTS (SELECT FROM rowhouse.seal_state);
+COMMENT ON FUNCTION rowhouse.is_sealed() IS 'True while the tenant can be set by login() alone';
+
+CREATE OR REPLACE FUNCTION rowhouse.pad_key(key bytea, pad integer) RETURNS bytea
+  LANGUAGE plpgsql IMMUTABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  padded bytea := key || decode(repeat('00', 64 - octet_length(key)), 'hex');
+BEGIN
+  FOR place IN 0..63 LOOP
+    padded := set_byte(padded, place, get_byte(padded, place) # pad);
+  END LOOP;
+  RETURN padded;
+END
+$function$;
+
+-- 256 bits from the server's strong source, in 43 characters; those characters are the key, as they stand.
+CREATE OR REPLACE FUNCTION rowhouse.make_key() RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  key text := translate(rtrim(encode(sha256(
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'), '='), '+/', '-_');
+BEGIN
+  INSERT INTO rowhouse.seal_key (id, inner_pad, outer_pad)
+    VALUES (left(gen_random_uuid()::text, 8), rowhouse.pad_key(convert_to(key, 'UTF8'), 54),
+      rowhouse.pad_key(convert_to(key, 'UTF8'), 92));
+  RETURN key;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION rowhouse.seal() RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  key text;
+BEGIN
+  PERFORM rowhouse.lock_protected();
+  INSERT INTO rowhouse.seal_state DEFAULT VALUES ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RAISE object_not_in_prerequisite_state USING
+      MESSAGE = 'the database is sealed already',
+      HINT = 'rowhouse.rotate_key() makes a new key; rowhouse.unseal() opens the seal.';
+  END IF;
+  DELETE FROM rowhouse.seal_key;
+  key := rowhouse.make_key();
+  PERFORM rowhouse.refresh_policies();
+  RETURN key;
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.seal() IS
+  'From now on the tenant is set by login() alone; returns the key to sign tokens with, which is shown this once';
+
+-- Tokens and logins of the old key count until they expire or the grace is over, whichever is first.
+CREATE OR REPLACE FUNCTION rowhouse.rotate_key(grace interval DEFAULT '1 hour') RETURNS text
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF grace IS NULL OR grace < interval '0' THEN
+    RAISE invalid_parameter_value USING
+      MESSAGE = 'the grace of the old key is NULL or negative',
+      HINT = 'Zero ends the old key at once.';
+  END IF;
+  LOCK TABLE rowhouse.access_grant IN ACCESS EXCLUSIVE MODE;
+  IF NOT rowhouse.is_sealed() THEN
+    RAISE object_not_in_prerequisite_state USING
+      MESSAGE = 'the database is not sealed, so there is no key to rotate',
+      HINT = 'Call rowhouse.seal() first.';
+  END IF;
+  DELETE FROM rowhouse.seal_key WHERE expires_at <= clock_timestamp();
+  UPDATE rowhouse.seal_key SET expires_at = least(expires_at, clock_timestamp() + grace);
+  RETURN rowhouse.make_key();
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.rotate_key(interval) IS
+  'A new key, shown this once; the old one counts until the grace is over';
+
+CREATE OR REPLACE FUNCTION rowhouse.unseal() RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  PERFORM rowhouse.lock_protected();
+  DELETE FROM rowhouse.seal_state;
+  IF NOT FOUND THEN
+    RAISE object_not_in_prerequisite_state USING MESSAGE = 'the database is not sealed';
+  END IF;
+  DELETE FROM rowhouse.seal_key;
+  PERFORM rowhouse.refresh_policies();
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.unseal() IS 'The setting rowhouse.tenant counts again; the keys are destroyed';
+
+-- The id of the live key that signed the message, NULL when none did. Both sides are hashed once more with the key before
+-- they are compared: how long that takes tells nothing about the right signature.
+CREATE OR REPLACE FUNCTION rowhouse.signing_key(message bytea, signature bytea) RETURNS text
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN (
+    SELECT k.id FROM rowhouse.seal_key AS k
+      WHERE (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+        AND sha256(k.outer_pad || sha256(k.outer_pad || sha256(k.inner_pad || message)))
+          = sha256(k.outer_pad || signature)
+      LIMIT 1);
+END
+$function$;
+
+-- What a part of a token holds, NULL unless it is a JSON object. No message of the parser's, which would quote the token.
+CREATE OR REPLACE FUNCTION rowhouse.token_part(part text) RETURNS jsonb
+  LANGUAGE plpgsql IMMUTABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  content jsonb;
+BEGIN
+  content := convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
+  RETURN CASE WHEN jsonb_typeof(content) = 'object' THEN content END;
+EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+  RETURN NULL;
+END
+$function$;
+
+-- Why a token is refused, as SQLSTATE and message; the signature is looked at before anything is believed.
+CREATE OR REPLACE FUNCTION rowhouse.refuse_token(problem text) RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RAISE EXCEPTION USING
+    ERRCODE = CASE problem WHEN 'malformed' THEN '22023' WHEN 'forged' THEN '28P01' ELSE '28000' END,
+    MESSAGE = CASE problem
+      WHEN 'malformed' THEN 'the token is malformed'
+      WHEN 'forged' THEN 'the token is not signed with this database''s key'
+      WHEN 'algorithm' THEN 'the token names another algorithm than HS256'
+      WHEN 'expired' THEN 'the token has expired'
+      WHEN 'early' THEN 'the token is not valid yet'
+    END,
+    HINT = CASE problem
+      WHEN 'malformed' THEN 'A token is a JWT with the claims tenant (text), exp and, if wanted, nbf (seconds since 1970).'
+      WHEN 'forged' THEN 'Sign it with the key that rowhouse.seal() or the last rowhouse.rotate_key() returned.'
+      WHEN 'algorithm' THEN 'Sign it with HMAC-SHA-256 and say so: {"alg":"HS256"}.'
+      WHEN 'early' THEN 'Compare the clocks of the issuer and of the database.'
+      ELSE 'Get a new token.'
+    END;
+END
+$function$;
+
+-- Runs with its owner's rights, since nobody else may read the keys.
+CREATE OR REPLACE FUNCTION rowhouse.login(token text, is_local boolean DEFAULT true) RETURNS text
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  parts text[] := string_to_array(token, '.');
+  claims jsonb;
+  key record;
+  key_id text;
+  expiry numeric;
+  body text;
+  local_only boolean := coalesce(is_local, true);
+  now_is numeric := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF NOT rowhouse.is_sealed() THEN
+    RAISE object_not_in_prerequisite_state USING
+      MESSAGE = 'the database is not sealed, so there are no tokens',
+      HINT = 'Use rowhouse.set_tenant(), or have the owner call rowhouse.seal().';
+  END IF;
+  IF token IS NULL OR length(token) > 4096 OR token !~ '^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]*$' THEN
+    PERFORM rowhouse.refuse_token('malformed');
+  ELSIF parts[1] <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' THEN
+    claims := rowhouse.token_part(parts[1]);
+    IF claims IS NULL OR claims ? 'crit' THEN
+      PERFORM rowhouse.refuse_token('malformed');
+    ELSIF claims -> 'alg' IS DISTINCT FROM '"HS256"' THEN
+      PERFORM rowhouse.refuse_token('algorithm');
+    END IF;
+  END IF;
+  IF length(parts[3]) = 43 THEN
+    key_id := rowhouse.signing_key(convert_to(parts[1] || '.' || parts[2], 'UTF8'),
+      decode(translate(parts[3], '-_', '+/') || '=', 'base64'));
+  END IF;
+  IF key_id IS NULL THEN
+    PERFORM rowhouse.refuse_token('forged');
+  END IF;
+
+  claims := rowhouse.token_part(parts[2]);
+  IF jsonb_typeof(claims -> 'tenant') IS DISTINCT FROM 'string' OR jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number'
+      OR jsonb_typeof(claims -> 'nbf') <> 'number' THEN
+    PERFORM rowhouse.refuse_token('malformed');
+  END IF;
+  expiry := (claims ->> 'exp')::numeric;
+  IF expiry <= now_is THEN
+    PERFORM rowhouse.refuse_token('expired');
+  ELSIF (claims ->> 'nbf')::numeric > now_is THEN
+    PERFORM rowhouse.refuse_token('early');
+  END IF;
+  PERFORM rowhouse.check_tenant_status(claims ->> 'tenant', rowhouse.tenant_status(claims ->> 'tenant'));
+
+  -- The tenant comes last: it may hold any character, the other parts hold no blank.
+  body := format('%s %s %s', key_id, lpad(least(floor(expiry), 99999999999)::text, 11, '0'), claims ->> 'tenant');
+  SELECT k.inner_pad, k.outer_pad INTO STRICT key FROM rowhouse.seal_key AS k WHERE k.id = key_id;
+  PERFORM set_config('rowhouse.ticket',
+    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(body, 'UTF8'))), 'hex') || ' ' || body, local_only);
+  RETURN set_config('rowhouse.tenant', claims ->> 'tenant', local_only);
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.login(text, boolean) IS
+  'Makes the tenant of a token current; malformed 22023, forged 28P01, other algorithm, expired or early 28000';
+
+-- The tenant that this session has logged in as, NULL without a ticket that counts: never an error, so that a statement
+-- sees nothing. Asked by the policies of a sealed database. Key and tenant are read with the statement's own snapshot, so
+-- a suspension or the end of a key counts from the next statement on.
+-- A signature over a ticket can't be had from login(), nor one over a token from here: only tickets hold a blank.
+CREATE OR REPLACE FUNCTION rowhouse.login_tenant() RETURNS text
+  LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  ticket text := current_setting('rowhouse.ticket', true);
+  body text := substr(ticket, 66);
+  id text := substr(body, 22);
+BEGIN
+  IF ticket IS NULL OR ticket !~ '^[0-9a-f]{64} [0-9a-f]{8} [0-9]{11} ' THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT t.id FROM rowhouse.seal_key AS k, rowhouse.tenant AS t
+      WHERE k.id = substr(body, 1, 8) AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+        AND t.id = login_tenant.id AND t.status = 'active'
+        AND substr(body, 10, 11)::bigint > extract(epoch FROM clock_timestamp())
+        AND sha256(k.outer_pad || sha256(k.outer_pad || sha256(k.inner_pad || convert_to(body, 'UTF8'))))
+          = sha256(k.outer_pad || decode(substr(ticket, 1, 64), 'hex')));
+END
+$function$;
+COMMENT ON FUNCTION rowhouse.login_tenant() IS 'The tenant that login() has checked, as the policies of a sealed database ask for it';
