@@ -68,8 +68,11 @@ done_testing() {
 
 # Names, kinds, sizes, times and bytes of everything below a folder.
 fingerprint() {
-  (cd "$1" && find . -printf '%p %y %s %m %T@\n' | LC_ALL=C sort &&
-    find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum 2>&1 || true)
+  (
+    cd "$1"
+    find . -printf '%p %y %s %m %T@\n' | LC_ALL=C sort
+    find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum 2>&1 || true
+  )
 }
 
 # Runs the command: $out, $err, $status. It never fails the test by itself, but never takes longer than a minute.
