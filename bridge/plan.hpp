@@ -13,6 +13,7 @@ namespace rowhouse::bridge {
 
 struct PlanOptions {
   std::string tenant_column = "company_id";
+  bool count_known = true;    ///< count the rows of tables whose types are known beforehand
   bool examine_text = false;  ///< look at every text for NUL and bad UTF-8, and at the helpdesk's JSON and times
   /// Says which tables of a file are profiled, by their names there; all where it is empty.
   std::function<bool(const std::string&)> wants_table;

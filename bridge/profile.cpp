@@ -131,7 +131,7 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
     profile.table = std::move(table);
     const bool helpdesk = is_integrated_objects(profile.table);
     Status status = helpdesk && !options.examine_text && all_known(profile.table)
-                        ? count_rows(source, profile)
+                        ? options.count_known ? count_rows(source, profile) : Status()
                         : profile_rows(source, tenant, options, profile);
     if (!status.ok()) return status;
     if (helpdesk && options.examine_text) {

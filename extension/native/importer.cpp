@@ -48,6 +48,12 @@ class HighestNumbers {
   std::map<std::size_t, std::int64_t> highest_;
 };
 
+bridge::FileProfile profile(const bridge::Source& source, const std::string& tenant) {
+  bridge::PlanOptions options;
+  options.count_known = false;
+  return take(bridge::profile_file(source, tenant, options));
+}
+
 }  // namespace
 
 Importer::Importer(const std::string& path, std::string tenant, std::string schema)
@@ -55,7 +61,7 @@ Importer::Importer(const std::string& path, std::string tenant, std::string sche
       schema_(std::move(schema)),
       source_(open_source(path, true)),
       ledger_(tenant_, source_->file_name()),
-      profile_(take(bridge::profile_file(*source_, tenant_, {}))),
+      profile_(profile(*source_, tenant_)),
       plan_(bridge::make_plan({profile_}, {})) {}
 
 std::vector<ImportedTable> Importer::run() {

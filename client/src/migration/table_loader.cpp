@@ -28,13 +28,6 @@ void read_position(const std::string& context, bridge::CopyRefusal& refusal) {
   }
 }
 
-// Errors that are the fault of the rows: data exceptions, constraints, rows or keys too big for a page, documents too
-// deep for the server's stack.
-bool is_about_data(const Error& error) {
-  const std::string_view state = error.sqlstate();
-  return state.substr(0, 2) == "22" || state.substr(0, 2) == "23" || state == "54000" || state == "54001";
-}
-
 std::string hex(const std::string& bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string text = "\\x";
@@ -172,7 +165,7 @@ std::optional<bridge::CopyRefusal> TableLoader::try_copy(const bridge::Chunk& ch
     connection_.release(kSavepoint);
     return std::nullopt;
   } catch (const Error& error) {
-    if (!is_about_data(error)) throw;
+    if (!bridge::is_data_refusal(error.sqlstate())) throw;
     connection_.rollback_to(kSavepoint);
     bridge::CopyRefusal refusal{error.sqlstate(), error.diagnostics().message, error.diagnostics().column, 0};
     if (refusal.message.empty()) refusal.message = error.what();

@@ -1,45 +1,30 @@
 #include "migration/target_tables.hpp"
 
-#include <algorithm>
-#include <map>
-
+#include "bridge/target.hpp"
 #include "migration/core_installer.hpp"
+#include "migration/source_files.hpp"
 
 namespace rowhouse::detail {
 namespace {
 
-struct TargetColumn {
-  std::string type;
-  bool in_key = false;
-};
-
 // The columns of a table with types and primary key; empty when there is no such table.
-std::map<std::string, TargetColumn> read_columns(PostgresConnection& connection, const std::string& schema,
-                                                 const std::string& table) {
+std::vector<bridge::TargetColumn> read_columns(PostgresConnection& connection, const std::string& schema,
+                                               const std::string& table) {
   const PostgresResult rows = connection.execute(
       "SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL), coalesce(a.attnum = ANY (k.conkey), false) "
       "FROM pg_catalog.pg_attribute AS a "
       "JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid "
       "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
       "LEFT JOIN pg_catalog.pg_constraint AS k ON k.conrelid = c.oid AND k.contype = 'p' "
-      "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped",
+      "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
+      "ORDER BY coalesce(pg_catalog.array_position(k.conkey, a.attnum), 0), a.attnum",
       {schema, table});
-  std::map<std::string, TargetColumn> columns;
+  std::vector<bridge::TargetColumn> columns;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    columns[std::string(rows.value(i, 0).value_or(""))] = {std::string(rows.value(i, 1).value_or("")),
-                                                           rows.value(i, 2) == "t"};
+    columns.push_back({std::string(rows.value(i, 0).value_or("")), std::string(rows.value(i, 1).value_or("")),
+                       rows.value(i, 2) == "t"});
   }
   return columns;
-}
-
-[[noreturn]] void refuse_type(const bridge::TablePlan& table, const std::string& column, const std::string& type) {
-  Diagnostics diagnostics;
-  diagnostics.message = "column \"" + column + "\" of table \"" + table.name + "\" is of type " + type +
-                        ", which no SQLite column is copied to";
-  diagnostics.hint =
-      "Make it boolean, bigint, double precision, numeric, text, bytea, date, timestamp, timestamptz or jsonb.";
-  const std::string message = diagnostics.message;
-  throw_error("42804", message, std::move(diagnostics));
 }
 
 [[noreturn]] void refuse_schema(const std::string& schema) {
@@ -48,32 +33,6 @@ std::map<std::string, TargetColumn> read_columns(PostgresConnection& connection,
   diagnostics.hint = "Create it with CREATE SCHEMA, or name another one with --schema.";
   const std::string message = diagnostics.message;
   throw_error("3F000", message, std::move(diagnostics));
-}
-
-// A table that was made for files with other keys decides whether rows are keyed by SQLite's rowid.
-void align_key(bridge::TablePlan& table, const std::map<std::string, TargetColumn>& target) {
-  std::vector<std::string> key;
-  bool by_rowid = false;
-  for (const auto& [name, column] : target) {
-    if (!column.in_key || name == table.tenant_column) continue;
-    key.push_back(name);
-    const bridge::ColumnPlan* planned = table.find(name);
-    by_rowid |= !planned ? name.rfind("source_rowid", 0) == 0 : planned->source_name.empty();
-  }
-  if (key.empty()) return;
-  if (by_rowid && !table.keyed_by_rowid && !table.find(key[0])) {
-    bridge::ColumnPlan column;
-    column.name = key[0];
-    column.type = bridge::PgType::bigint;
-    column.not_null = true;
-    table.columns.push_back(std::move(column));
-  }
-  if (!by_rowid && table.keyed_by_rowid)
-    table.columns.erase(std::remove_if(table.columns.begin(), table.columns.end(),
-                                       [](const bridge::ColumnPlan& column) { return column.source_name.empty(); }),
-                        table.columns.end());
-  table.keyed_by_rowid = by_rowid;
-  table.primary_key = std::move(key);
 }
 
 // A table that was dropped since its import holds nothing of what the ledger says.
@@ -113,23 +72,11 @@ void prepare_session(PostgresConnection& connection) {
 
 std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection, bridge::TablePlan& table,
                                                   const std::string& schema) {
-  const std::map<std::string, TargetColumn> target = read_columns(connection, schema, table.name);
+  const std::vector<bridge::TargetColumn> target = read_columns(connection, schema, table.name);
   if (target.empty()) throw_error("42P01", "there is no table " + bridge::quote_qualified(schema, table.name));
-  align_key(table, target);
-  std::vector<bridge::ColumnPlan> kept, lacking;
-  for (bridge::ColumnPlan& column : table.columns) {
-    const auto at = target.find(column.name);
-    if (at == target.end()) {
-      lacking.push_back(column);
-      continue;
-    }
-    const std::string& type = at->second.type;
-    if (!bridge::type_from_name(type == "character varying" ? "text" : type, column.type))
-      refuse_type(table, column.name, type);
-    kept.push_back(column);
-  }
-  table.columns = std::move(kept);
-  return lacking;
+  bridge::Result<std::vector<bridge::ColumnPlan>> lacking = bridge::fit_to_target(table, target);
+  if (!lacking.ok()) throw_status(lacking.status());
+  return std::move(lacking.value());
 }
 
 void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options) {
