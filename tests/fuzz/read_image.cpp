@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bridge/chunk_loader.hpp"
 #include "bridge/copy_encoder.hpp"
 #include "bridge/plan.hpp"
 
@@ -65,10 +66,9 @@ void check_field(PgType type, std::string_view field) {
       return promise(field.size() == 4, "a date of four bytes");
     case PgType::numeric:
       return promise(field.size() >= 8 && field.size() % 2 == 0, "whole digits of a numeric");
-    case PgType::text:
-      return promise(!check_text(field), "text of valid UTF-8");
     case PgType::jsonb:
-      return promise(!field.empty() && field[0] == 1 && !check_text(field.substr(1)), "jsonb of version 1");
+      return promise(!field.empty() && field[0] == 1, "jsonb of version 1");
+    case PgType::text:  // whether it is UTF-8 the server judges
     case PgType::bytea:
       return;
     default:
@@ -99,6 +99,27 @@ void check_stream(const Chunk& chunk) {
   }
   promise(at + 2 == bytes.size() && bytes.compare(at, 2, "\377\377") == 0, "a trailer at the end");
   promise(chunk.keys.size() == chunk.rows(), "a key for each row");
+}
+
+bool is_text(const Chunk& chunk, std::size_t row) {
+  for (std::size_t column = 0; column < chunk.columns.size(); ++column) {
+    const PgType type = chunk.columns[column].type;
+    const std::string_view field = chunk.field(row, column);
+    if (field.data() != nullptr && (type == PgType::text || type == PgType::jsonb) && check_text(field)) return false;
+  }
+  return true;
+}
+
+// A server that takes valid UTF-8 alone gets every row of it once, and the others are set aside.
+void check_loading(Chunk& chunk) {
+  const std::size_t rows = chunk.rows(), rejects = chunk.rejects.size();
+  const std::size_t loaded = load_chunk(chunk, [&](std::size_t first, std::size_t last) -> std::optional<CopyRefusal> {
+    for (std::size_t row = first; row < last; ++row) {
+      if (!is_text(chunk, row)) return CopyRefusal{"22021", "invalid byte sequence", "", 0};
+    }
+    return std::nullopt;
+  });
+  promise(loaded + chunk.rejects.size() - rejects == rows, "each row loaded or set aside");
 }
 
 void check_text_for_people(const std::string& text) { promise(!check_text(text), "a note that is text"); }
@@ -160,6 +181,7 @@ std::string read_image(std::string_view image) {
       check_stream(chunk);
       encoded += static_cast<std::int64_t>(chunk.rows());
       rejected += static_cast<std::int64_t>(chunk.rejects.size());
+      check_loading(chunk);
     }
     promise(encoded + rejected == encoder.value()->rows_read(), "each row encoded or rejected");
     promise(encoded + rejected == table.rows, "the rows that were profiled");
