@@ -25,6 +25,15 @@ json to_json(const std::vector<FileFailure>& failures) {
   return list;
 }
 
+// What every row of a report says of itself first; `more` follows.
+template <class Table>
+json identified(const Table& table, json more) {
+  json out = {{"tenant", table.tenant}, {"source", table.source}, {"source_table", table.source_table}};
+  if constexpr (requires { table.table; }) out["table"] = table.table;
+  out.update(more);
+  return out;
+}
+
 std::string number(std::int64_t value) { return std::to_string(value); }
 
 // Characters, not bytes: names may be in any script.
@@ -168,14 +177,10 @@ nlohmann::json to_json(const MigrationReport& report) {
   out["seconds"] = report.seconds;
   out["tables"] = json::array();
   for (const TableOutcome& table : report.tables) {
-    out["tables"].push_back({{"tenant", table.tenant},
-                             {"source", table.source},
-                             {"source_table", table.source_table},
-                             {"table", table.table},
-                             {"rows", table.rows},
-                             {"present", table.present},
-                             {"rejected", table.rejected},
-                             {"unchanged", table.unchanged}});
+    out["tables"].push_back(identified(table, {{"rows", table.rows},
+                                               {"present", table.present},
+                                               {"rejected", table.rejected},
+                                               {"unchanged", table.unchanged}}));
   }
   out["notes"] = report.notes;
   out["failures"] = to_json(report.failures);
@@ -187,16 +192,12 @@ nlohmann::json to_json(const VerifyReport& report) {
   out["equal"] = report.equal();
   out["tables"] = json::array();
   for (const VerifiedTable& table : report.tables) {
-    out["tables"].push_back({{"tenant", table.tenant},
-                             {"source", table.source},
-                             {"source_table", table.source_table},
-                             {"table", table.table},
-                             {"rows", table.rows},
-                             {"rejected", table.rejected},
-                             {"different", table.different},
-                             {"missing", table.missing},
-                             {"unexpected", table.unexpected},
-                             {"examples", table.examples}});
+    out["tables"].push_back(identified(table, {{"rows", table.rows},
+                                               {"rejected", table.rejected},
+                                               {"different", table.different},
+                                               {"missing", table.missing},
+                                               {"unexpected", table.unexpected},
+                                               {"examples", table.examples}}));
   }
   out["failures"] = to_json(report.failures);
   return out;
@@ -207,23 +208,14 @@ nlohmann::json to_json(const StatusReport& report) {
   out["core"] = report.core;
   out["tables"] = json::array();
   for (const StatusRow& table : report.tables) {
-    out["tables"].push_back({{"tenant", table.tenant},
-                             {"source", table.source},
-                             {"source_table", table.source_table},
-                             {"table", table.table},
-                             {"rows", table.rows},
-                             {"rejected", table.rejected},
-                             {"imported_at", table.imported_at}});
+    out["tables"].push_back(
+        identified(table, {{"rows", table.rows}, {"rejected", table.rejected}, {"imported_at", table.imported_at}}));
   }
   out["rejects"] = json::array();
   for (const RejectRow& reject : report.rejects) {
-    out["rejects"].push_back({{"tenant", reject.tenant},
-                              {"source", reject.source},
-                              {"source_table", reject.source_table},
-                              {"key", reject.key},
-                              {"column", reject.column},
-                              {"sqlstate", reject.sqlstate},
-                              {"reason", reject.reason}});
+    out["rejects"].push_back(identified(
+        reject,
+        {{"key", reject.key}, {"column", reject.column}, {"sqlstate", reject.sqlstate}, {"reason", reject.reason}}));
   }
   return out;
 }
