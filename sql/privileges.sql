@@ -11,7 +11,7 @@ SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'rowhouse'::regnamesp
     THEN NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ELSE prosqlbody IS NULL END
   AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c');
 SELECT c.oid::regclass, privilege FROM pg_class AS c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
-  WHERE relnamespace = 'rowhouse'::regnamespace AND relkind IN ('r', 'v') AND has_table_privilege('regress_app', c.oid, privilege);
+  WHERE relnamespace = 'rowhouse'::regnamespace AND relkind IN ('r', 'v') AND has_table_privilege('regress_app', c.oid, privilege) ORDER BY c.relname COLLATE "C";
 SELECT has_schema_privilege('regress_app', 'rowhouse', 'USAGE') AS usage, has_schema_privilege('regress_app', 'rowhouse', 'CREATE') AS create;
 SET ROLE regress_app;
 SELECT statement, t.state, t.message FROM unnest(ARRAY[

@@ -102,8 +102,8 @@ BEGIN
       MESSAGE = 'the database is not sealed, so there is no key to rotate',
       HINT = 'Call rowhouse.seal() first.';
   END IF;
-  DELETE FROM rowhouse.seal_key WHERE expires_at <= clock_timestamp();
   UPDATE rowhouse.seal_key SET expires_at = least(expires_at, clock_timestamp() + grace);
+  DELETE FROM rowhouse.seal_key WHERE expires_at <= clock_timestamp();
   RETURN rowhouse.make_key();
 END
 $function$;
@@ -255,7 +255,7 @@ AS $function$
 DECLARE
   ticket text := current_setting('rowhouse.ticket', true);
   body text := substr(ticket, 66);
-  id text := substr(body, 22);
+  named text := substr(body, 22);
 BEGIN
   IF ticket IS NULL OR ticket !~ '^[0-9a-f]{64} [0-9a-f]{8} [0-9]{11} ' THEN
     RETURN NULL;
@@ -263,7 +263,7 @@ BEGIN
   RETURN (
     SELECT t.id FROM rowhouse.seal_key AS k, rowhouse.tenant AS t
       WHERE k.id = substr(body, 1, 8) AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
-        AND t.id = login_tenant.id AND t.status = 'active'
+        AND t.id = named AND t.status = 'active'
         AND substr(body, 10, 11)::bigint > extract(epoch FROM clock_timestamp())
         AND sha256(k.outer_pad || sha256(k.outer_pad || sha256(k.inner_pad || convert_to(body, 'UTF8'))))
           = sha256(k.outer_pad || decode(substr(ticket, 1, 64), 'hex')));
