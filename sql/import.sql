@@ -25,7 +25,7 @@ RESET ROLE;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO regress_app;
 SET ROLE regress_app;
 BEGIN;
-SELECT regexp_replace(rowhouse.import_stage('app.mail'), '[0-9]+', 'N');
+SELECT regexp_replace(rowhouse.import_stage('app.mail'), '[0-9]+', 'N', 'g');
 SELECT rowhouse.import_stage('app.mail') AS stage \gset
 SELECT attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid) FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
   WHERE attrelid = :'stage'::regclass AND attnum > 0 ORDER BY attnum;

@@ -70,7 +70,8 @@ CREATE OR REPLACE FUNCTION rowhouse.import_stage(target regclass) RETURNS text
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  name text := 'rowhouse_stage_' || target::oid;
+  -- A session may change its role between imports: a stage is its role's own.
+  name text := format('rowhouse_stage_%s_%s', target::oid, quote_ident(current_user)::regrole::oid);
   stage text := 'pg_temp.' || name;
   columns text := rowhouse.stage_columns(target);
 BEGIN
