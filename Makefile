@@ -61,6 +61,8 @@ check-sanitized: ## The unit tests by clang with the address and undefined behav
 check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/regress
 	$(private) --without native -- tests/install
+	$(private) --without native -- tests/backup
+	$(private) --without native -- tests/isolation/run
 
 check-native: ## The native extension: symbols, foreign tables, import, faults
 	tests/native/run

@@ -53,24 +53,23 @@ EXCEPTION WHEN data_exception THEN
 END
 $function$;
 
--- The suspended tenants as an array literal of the column's type, NULL when there are none. A sealed database asks the
--- registry itself in every statement.
+-- The suspended tenants as keys of a jsonb literal, written as the column's type writes them; NULL when there are none. A
+-- sealed database asks the registry itself in every statement. Keys are searched by halves, and the planner does not look
+-- at each of them as it would with an array: 300 suspended tenants cost a statement no more than one.
 CREATE OR REPLACE FUNCTION rowhouse.suspended_literal(tenant_type regtype) RETURNS text
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  ids text[];
+  ids jsonb;
 BEGIN
   IF rowhouse.is_sealed() THEN
     RETURN NULL;
   END IF;
-  SELECT array_agg(id) INTO ids FROM unnest(rowhouse.suspended_tenants()) AS id WHERE rowhouse.fits_type(id, tenant_type);
-  IF ids IS NULL THEN
-    RETURN NULL;
-  END IF;
-  RETURN format('%L::%s[]', ids, CASE WHEN tenant_type = 'varchar'::regtype THEN 'text'
-    ELSE format_type(tenant_type, NULL) END);
+  EXECUTE format('SELECT jsonb_object_agg(CASE WHEN rowhouse.fits_type(id, $1) THEN id::%s::text END, NULL)
+      FROM unnest(rowhouse.suspended_tenants()) AS id WHERE rowhouse.fits_type(id, $1)', format_type(tenant_type, NULL))
+    INTO ids USING tenant_type;
+  RETURN CASE WHEN ids IS NOT NULL THEN format('%L::jsonb', ids) END;
 END
 $function$;
 
@@ -138,9 +137,9 @@ BEGIN
     SELECT wanted.* FROM (VALUES
         ('rowhouse_access'::name, true, '*'::"char", ARRAY[0::oid], equal, printed_equal),
         ('rowhouse_isolation', false, '*', bound, equal, printed_equal),
-        ('rowhouse_suspension', false, '*', bound, format('%I <> ALL (%s)', tenant_column, suspended),
-          format(CASE WHEN type = 'varchar'::regtype THEN '((%I)::text <> ALL (%s))' ELSE '(%I <> ALL (%s))' END,
-            tenant_column, suspended)),
+        ('rowhouse_suspension', false, '*', bound, format('NOT (%s ? %I::text)', suspended, tenant_column),
+          format(CASE WHEN type = 'text'::regtype THEN '(NOT (%s ? %I))' ELSE '(NOT (%s ? (%I)::text))' END,
+            suspended, tenant_column)),
         ('rowhouse_admin', true, '*', rowhouse.exempt_roles('admin'), 'true', 'true'),
         ('rowhouse_dump', true, 'r', rowhouse.exempt_roles('dump'), 'true', 'true'))
       AS wanted(name, permissive, command, roles, condition, printed)
@@ -222,26 +221,58 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION rowhouse.check_owns_protected() RETURNS void
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  foreign_table record;
+BEGIN
+  SELECT t.table_name, c.relowner::regrole AS owner INTO foreign_table
+    FROM rowhouse.protected_tables AS t JOIN pg_class AS c ON c.oid = t.table_name
+    WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY t.table_name::oid LIMIT 1;
+  IF FOUND THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = format('must be owner of table %s', foreign_table.table_name),
+      HINT = format('Its owner is %s; every protected table takes part.', foreign_table.owner);
+  END IF;
+END
+$function$;
+
 -- The gate before everything that changes the policies of all tables: protect() holds it shared to the end of its
--- transaction, so no table slips between. Then the tables themselves, by OID: one order for everybody.
+-- transaction, so no table slips between. Then the tables, by OID, all of them or none: it waits a tenth of a second for a
+-- lock, and lets go of what it has before it tries again. So a transaction that uses tables in another order is not made
+-- to wait in a circle, and one that takes long holds nobody up but us. lock_timeout, where it is set, ends the attempts.
 CREATE OR REPLACE FUNCTION rowhouse.lock_protected(with_tables boolean DEFAULT true) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  member record;
+  patience text := current_setting('lock_timeout');
+  give_up timestamptz := CASE WHEN patience <> '0' THEN clock_timestamp() + patience::interval END;
+  member regclass;
 BEGIN
   LOCK TABLE rowhouse.access_grant IN ACCESS EXCLUSIVE MODE;
-  FOR member IN
-    SELECT t.table_name, c.relowner FROM rowhouse.protected_tables AS t JOIN pg_class AS c ON c.oid = t.table_name
-      WHERE with_tables ORDER BY t.table_name::oid
+  IF NOT with_tables THEN
+    RETURN;
+  END IF;
+  PERFORM rowhouse.check_owns_protected();
   LOOP
-    IF NOT pg_has_role(member.relowner, 'USAGE') THEN
-      RAISE insufficient_privilege USING
-        MESSAGE = format('must be owner of table %s', member.table_name),
-        HINT = format('Its owner is %s; every protected table takes part.', member.relowner::regrole);
-    END IF;
-    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', member.table_name);
+    BEGIN
+      PERFORM set_config('lock_timeout', '100ms', true);
+      FOR member IN SELECT t.table_name FROM rowhouse.protected_tables AS t ORDER BY t.table_name::oid LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', member);
+      END LOOP;
+      PERFORM set_config('lock_timeout', patience, true);
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      IF clock_timestamp() > give_up THEN
+        RAISE lock_not_available USING
+          MESSAGE = format('%s is in use by transactions that do not end', member),
+          HINT = 'Try again later, or set lock_timeout to a longer time.';
+      END IF;
+    END;
+    PERFORM pg_sleep(0.02 + 0.05 * random());
   END LOOP;
 END
 $function$;

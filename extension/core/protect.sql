@@ -4,7 +4,7 @@
 -- On every protected table stand
 --   rowhouse_access      PERMISSIVE   ALL     TO PUBLIC          column = tenant
 --   rowhouse_isolation   RESTRICTIVE  ALL     TO PUBLIC, or to the bound roles by name       column = tenant
---   rowhouse_suspension  RESTRICTIVE  ALL     as rowhouse_isolation    column <> ALL (suspended)   while a tenant is
+--   rowhouse_suspension  RESTRICTIVE  ALL     as rowhouse_isolation    column not among the suspended   while any is
 --   rowhouse_admin       PERMISSIVE   ALL     TO admin roles     true                        while there are any
 --   rowhouse_dump        PERMISSIVE   SELECT  TO dump roles      true                        while there are any
 

@@ -126,22 +126,6 @@ END
 $function$;
 COMMENT ON FUNCTION rowhouse.unseal() IS 'The setting rowhouse.tenant counts again; the keys are destroyed';
 
--- The id of the live key that signed the message, NULL when none did. Both sides are hashed once more with the key before
--- they are compared: how long that takes tells nothing about the right signature.
-CREATE OR REPLACE FUNCTION rowhouse.signing_key(message bytea, signature bytea) RETURNS text
-  LANGUAGE plpgsql STABLE
-  SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-  RETURN (
-    SELECT k.id FROM rowhouse.seal_key AS k
-      WHERE (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
-        AND sha256(k.outer_pad || sha256(k.outer_pad || sha256(k.inner_pad || message)))
-          = sha256(k.outer_pad || signature)
-      LIMIT 1);
-END
-$function$;
-
 -- What a part of a token holds, NULL unless it is a JSON object. No message of the parser's, which would quote the token.
 CREATE OR REPLACE FUNCTION rowhouse.token_part(part text) RETURNS jsonb
   LANGUAGE plpgsql IMMUTABLE
@@ -182,63 +166,90 @@ BEGIN
 END
 $function$;
 
--- Runs with its owner's rights, since nobody else may read the keys.
-CREATE OR REPLACE FUNCTION rowhouse.login(token text, is_local boolean DEFAULT true) RETURNS text
-  LANGUAGE plpgsql SECURITY DEFINER
+-- Says what is wrong with a token that no key has signed.
+CREATE OR REPLACE FUNCTION rowhouse.judge_unsigned(token text) RETURNS void
+  LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  parts text[] := string_to_array(token, '.');
-  claims jsonb;
-  key record;
-  key_id text;
-  expiry numeric;
-  body text;
-  local_only boolean := coalesce(is_local, true);
-  now_is numeric := extract(epoch FROM clock_timestamp());
+  header jsonb;
 BEGIN
   IF NOT rowhouse.is_sealed() THEN
     RAISE object_not_in_prerequisite_state USING
       MESSAGE = 'the database is not sealed, so there are no tokens',
       HINT = 'Use rowhouse.set_tenant(), or have the owner call rowhouse.seal().';
-  END IF;
-  IF token IS NULL OR length(token) > 4096 OR token !~ '^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]*$' THEN
+  ELSIF token IS NULL OR length(token) > 4096 OR token !~ '^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]*$' THEN
     PERFORM rowhouse.refuse_token('malformed');
-  ELSIF parts[1] <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' THEN
-    claims := rowhouse.token_part(parts[1]);
-    IF claims IS NULL OR claims ? 'crit' THEN
-      PERFORM rowhouse.refuse_token('malformed');
-    ELSIF claims -> 'alg' IS DISTINCT FROM '"HS256"' THEN
-      PERFORM rowhouse.refuse_token('algorithm');
-    END IF;
   END IF;
-  IF length(parts[3]) = 43 THEN
-    key_id := rowhouse.signing_key(convert_to(parts[1] || '.' || parts[2], 'UTF8'),
-      decode(translate(parts[3], '-_', '+/') || '=', 'base64'));
+  header := rowhouse.token_part(split_part(token, '.', 1));
+  IF header IS NULL OR header ? 'crit' THEN
+    PERFORM rowhouse.refuse_token('malformed');
+  ELSIF header -> 'alg' IS DISTINCT FROM '"HS256"' THEN
+    PERFORM rowhouse.refuse_token('algorithm');
   END IF;
-  IF key_id IS NULL THEN
-    PERFORM rowhouse.refuse_token('forged');
+  PERFORM rowhouse.refuse_token('forged');
+END
+$function$;
+
+-- Runs with its owner's rights, since nobody else may read the keys. Nothing of a token is decoded or believed before its
+-- signature has been found right. Both signatures are hashed once more with the key before they are compared: how long
+-- that takes tells nothing about the right one.
+CREATE OR REPLACE FUNCTION rowhouse.login(token text, is_local boolean DEFAULT true) RETURNS text
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  signed bytea := convert_to(left(token, -44), 'UTF8');
+  header text := split_part(token, '.', 1);
+  payload text := translate(split_part(token, '.', 2), '-_', '+/');
+  key record;
+  claims jsonb;
+  expiry numeric;
+  tenant text;
+  tenant_status text;
+  body text;
+  local_only boolean := coalesce(is_local, true);
+  now_is numeric := extract(epoch FROM clock_timestamp());
+BEGIN
+  SELECT k.id, k.inner_pad, k.outer_pad INTO key
+    FROM rowhouse.seal_key AS k
+    WHERE (k.expires_at IS NULL OR k.expires_at > clock_timestamp()) AND length(token) <= 4096
+      AND sha256(k.outer_pad || convert_to(translate(
+            encode(sha256(k.outer_pad || sha256(k.inner_pad || signed)), 'base64'), '+/=', '-_'), 'UTF8'))
+        = sha256(k.outer_pad || convert_to(right(token, 43), 'UTF8'))
+    LIMIT 1;
+  IF NOT FOUND OR left(right(token, 44), 1) <> '.' OR header <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' AND (
+      rowhouse.token_part(header) -> 'alg' IS DISTINCT FROM '"HS256"' OR rowhouse.token_part(header) ? 'crit') THEN
+    PERFORM rowhouse.judge_unsigned(token);
   END IF;
 
-  claims := rowhouse.token_part(parts[2]);
+  -- No message of the parsers', which would quote the token.
+  BEGIN
+    claims := convert_from(decode(rpad(payload, (length(payload) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
+  EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+    PERFORM rowhouse.refuse_token('malformed');
+  END;
   IF jsonb_typeof(claims -> 'tenant') IS DISTINCT FROM 'string' OR jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number'
       OR jsonb_typeof(claims -> 'nbf') <> 'number' THEN
     PERFORM rowhouse.refuse_token('malformed');
   END IF;
   expiry := (claims ->> 'exp')::numeric;
+  tenant := claims ->> 'tenant';
   IF expiry <= now_is THEN
     PERFORM rowhouse.refuse_token('expired');
   ELSIF (claims ->> 'nbf')::numeric > now_is THEN
     PERFORM rowhouse.refuse_token('early');
   END IF;
-  PERFORM rowhouse.check_tenant_status(claims ->> 'tenant', rowhouse.tenant_status(claims ->> 'tenant'));
+  SELECT registered.status INTO tenant_status FROM rowhouse.tenant AS registered WHERE registered.id = tenant;
+  IF tenant_status IS DISTINCT FROM 'active' THEN
+    PERFORM rowhouse.check_tenant_status(tenant, tenant_status);
+  END IF;
 
   -- The tenant comes last: it may hold any character, the other parts hold no blank.
-  body := format('%s %s %s', key_id, lpad(least(floor(expiry), 99999999999)::text, 11, '0'), claims ->> 'tenant');
-  SELECT k.inner_pad, k.outer_pad INTO STRICT key FROM rowhouse.seal_key AS k WHERE k.id = key_id;
+  body := key.id || ' ' || lpad(least(floor(expiry), 99999999999)::text, 11, '0') || ' ' || tenant;
   PERFORM set_config('rowhouse.ticket',
     encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(body, 'UTF8'))), 'hex') || ' ' || body, local_only);
-  RETURN set_config('rowhouse.tenant', claims ->> 'tenant', local_only);
+  RETURN set_config('rowhouse.tenant', tenant, local_only);
 END
 $function$;
 COMMENT ON FUNCTION rowhouse.login(text, boolean) IS
@@ -248,25 +259,26 @@ COMMENT ON FUNCTION rowhouse.login(text, boolean) IS
 -- sees nothing. Asked by the policies of a sealed database. Key and tenant are read with the statement's own snapshot, so
 -- a suspension or the end of a key counts from the next statement on.
 -- A signature over a ticket can't be had from login(), nor one over a token from here: only tickets hold a blank.
+-- A ticket: signature in hex (64), blank, key (8), blank, end in seconds since 1970 (11), blank, tenant.
 CREATE OR REPLACE FUNCTION rowhouse.login_tenant() RETURNS text
   LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   ticket text := current_setting('rowhouse.ticket', true);
-  body text := substr(ticket, 66);
-  named text := substr(body, 22);
+  key record;
 BEGIN
-  IF ticket IS NULL OR ticket !~ '^[0-9a-f]{64} [0-9a-f]{8} [0-9]{11} ' THEN
-    RETURN NULL;
+  SELECT k.inner_pad, k.outer_pad, t.id INTO key
+    FROM rowhouse.seal_key AS k, rowhouse.tenant AS t
+    WHERE k.id = substr(ticket, 66, 8) AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+      AND t.id = substr(ticket, 87) AND t.status = 'active';
+  IF FOUND AND sha256(key.outer_pad || convert_to(encode(sha256(key.outer_pad
+          || sha256(key.inner_pad || convert_to(substr(ticket, 66), 'UTF8'))), 'hex'), 'UTF8'))
+        = sha256(key.outer_pad || convert_to(substr(ticket, 1, 64), 'UTF8'))
+      AND substr(ticket, 75, 11)::bigint > extract(epoch FROM clock_timestamp()) THEN
+    RETURN key.id;
   END IF;
-  RETURN (
-    SELECT t.id FROM rowhouse.seal_key AS k, rowhouse.tenant AS t
-      WHERE k.id = substr(body, 1, 8) AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
-        AND t.id = named AND t.status = 'active'
-        AND substr(body, 10, 11)::bigint > extract(epoch FROM clock_timestamp())
-        AND sha256(k.outer_pad || sha256(k.outer_pad || sha256(k.inner_pad || convert_to(body, 'UTF8'))))
-          = sha256(k.outer_pad || decode(substr(ticket, 1, 64), 'hex')));
+  RETURN NULL;
 END
 $function$;
 COMMENT ON FUNCTION rowhouse.login_tenant() IS 'The tenant that login() has checked, as the policies of a sealed database ask for it';
