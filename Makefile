@@ -49,14 +49,14 @@ check-lint: ## Who may include whom, one version everywhere
 	tests/lint
 
 check-unit: ## Unit tests of bridge and client, against a private server
-	$(private) --without native -- ctest --test-dir $(BUILD) --output-on-failure
+	$(private) --without native -- ctest --test-dir $(BUILD) --progress --output-on-failure
 
 # The other compiler, with sanitizers, in one go.
 check-sanitized: ## The unit tests by clang with the address and undefined behaviour sanitizers
 	@cmake -S . -B $(BUILD)-sanitized -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug \
 	  -DROWHOUSE_SANITIZE=address,undefined >$(BUILD)-sanitized.log 2>&1 || { cat $(BUILD)-sanitized.log; exit 1; }
 	@ninja -C $(BUILD)-sanitized -j$(JOBS)
-	$(private) --without native -- ctest --test-dir $(BUILD)-sanitized --output-on-failure
+	$(private) --without native -- ctest --test-dir $(BUILD)-sanitized --progress --output-on-failure
 
 check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/regress
