@@ -76,7 +76,7 @@ GRANT EXECUTE ON FUNCTION app.keep() TO regress_owner;
 SET ROLE regress_owner;
 CREATE TRIGGER keep BEFORE DELETE ON app.reply FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION app.keep();
 RESET ROLE;
-SELECT state, message FROM regress.try($$SELECT rowhouse.drop_tenant('new', purge => true)$$);
+SELECT state LIKE '23%' AS is_refused, message LIKE '%"reply_ticket"%' AS by_key FROM regress.try($$SELECT rowhouse.drop_tenant('new', purge => true)$$);
 DROP TRIGGER keep ON app.reply;
 CREATE TRIGGER keep BEFORE DELETE ON app.log_rest FOR EACH ROW EXECUTE FUNCTION app.keep();
 SELECT * FROM regress.try($$SELECT rowhouse.drop_tenant('new', purge => true)$$);

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS rowhouse.seal_key (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz
 );
-COMMENT ON TABLE rowhouse.seal_key IS 'Keys that tokens are checked against; for no role but the owner, and in no dump';
+COMMENT ON TABLE rowhouse.seal_key IS 'Keys that tokens are checked against, for no role but the owner';
 COMMENT ON COLUMN rowhouse.seal_key.expires_at IS 'End of grace of a key that was rotated out; NULL for the current one';
 REVOKE ALL ON rowhouse.seal_key FROM PUBLIC;
 ALTER TABLE rowhouse.seal_key ENABLE ROW LEVEL SECURITY;
