@@ -240,7 +240,18 @@ END
 $function$;
 
 -- The gate before everything that changes the policies of all tables: protect() holds it shared to the end of its
--- transaction, so no table slips between. Then the tables, by OID, all of them or none: it waits a tenth of a second for a
+-- transaction, so no table slips between. Whoever only reads who has access neither waits nor is waited for. It runs with
+-- its owner's rights because a lock of this kind takes more than SELECT.
+CREATE OR REPLACE FUNCTION rowhouse.enter_gate() RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  LOCK TABLE rowhouse.access_grant IN ROW SHARE MODE;
+END
+$function$;
+
+-- The gate closed, then the tables, by OID, all of them or none: it waits a tenth of a second for a
 -- lock, and lets go of what it has before it tries again. So a transaction that uses tables in another order is not made
 -- to wait in a circle, and one that takes long holds nobody up but us. lock_timeout, where it is set, ends the attempts.
 CREATE OR REPLACE FUNCTION rowhouse.lock_protected(with_tables boolean DEFAULT true) RETURNS void
@@ -252,7 +263,7 @@ DECLARE
   give_up timestamptz := CASE WHEN patience <> '0' THEN clock_timestamp() + patience::interval END;
   member regclass;
 BEGIN
-  LOCK TABLE rowhouse.access_grant IN ACCESS EXCLUSIVE MODE;
+  LOCK TABLE rowhouse.access_grant IN EXCLUSIVE MODE;
   IF NOT with_tables THEN
     RETURN;
   END IF;

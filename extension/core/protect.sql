@@ -230,7 +230,7 @@ DECLARE
   other name;
 BEGIN
   PERFORM rowhouse.check_target(target, tenant_column);
-  LOCK TABLE rowhouse.access_grant IN ACCESS SHARE MODE;
+  PERFORM rowhouse.enter_gate();
   SELECT t.tenant_column INTO other
     FROM rowhouse.protected_tables AS t WHERE t.table_name = target AND t.tenant_column <> protect.tenant_column;
   IF FOUND THEN

@@ -96,7 +96,7 @@ BEGIN
       MESSAGE = 'the grace of the old key is NULL or negative',
       HINT = 'Zero ends the old key at once.';
   END IF;
-  LOCK TABLE rowhouse.access_grant IN ACCESS EXCLUSIVE MODE;
+  LOCK TABLE rowhouse.access_grant IN EXCLUSIVE MODE;
   IF NOT rowhouse.is_sealed() THEN
     RAISE object_not_in_prerequisite_state USING
       MESSAGE = 'the database is not sealed, so there is no key to rotate',
