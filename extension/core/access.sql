@@ -9,8 +9,8 @@ CREATE TABLE IF NOT EXISTS rowhouse.access_grant (
 COMMENT ON TABLE rowhouse.access_grant IS 'Who was given access, of which kind; tables protected later follow it';
 REVOKE ALL ON rowhouse.access_grant FROM PUBLIC;
 
--- What a kind holds on a table and on the sequences of its columns. TRUNCATE, TRIGGER and REFERENCES know no rows; SELECT
--- on a sequence tells how many rows all tenants have made together.
+-- What a kind holds on a table and on the sequences of its columns. TRUNCATE, TRIGGER and REFERENCES know no rows;
+-- SELECT on a sequence tells how many rows all tenants have made together.
 CREATE OR REPLACE FUNCTION rowhouse.kind_privileges(kind text, is_sequence boolean) RETURNS text
   LANGUAGE sql IMMUTABLE
   RETURN CASE WHEN kind = 'dump' THEN 'SELECT' WHEN NOT is_sequence THEN 'SELECT, INSERT, UPDATE, DELETE'
@@ -39,7 +39,8 @@ BEGIN
   ELSE
     RAISE WARNING USING
       MESSAGE = format('role %s has no way into schema %I', role, space.nspname),
-      HINT = format('Have its owner %s run: GRANT USAGE ON SCHEMA %I TO %s;', space.nspowner::regrole, space.nspname, role);
+      HINT = format('Have its owner %s run: GRANT USAGE ON SCHEMA %I TO %s;', space.nspowner::regrole, space.nspname,
+        role);
   END IF;
   EXECUTE format('GRANT %s ON %s TO %s', rowhouse.kind_privileges(kind, false), relation, role);
   FOR sequence IN SELECT owned FROM rowhouse.owned_sequences(relation) AS owned LOOP
@@ -86,7 +87,8 @@ BEGIN
       AND 0 = ANY (rowhouse.bound_roles(relation)) THEN
     RAISE object_not_in_prerequisite_state USING
       MESSAGE = format('PUBLIC holds privileges on %s, so that nobody can be exempt from its policies', relation),
-      HINT = format('REVOKE ALL ON %s FROM PUBLIC; and give application roles access with rowhouse.grant_access().', relation);
+      HINT = format('REVOKE ALL ON %s FROM PUBLIC; and give application roles access with rowhouse.grant_access().',
+        relation);
   END IF;
 END
 $function$;
@@ -101,7 +103,8 @@ BEGIN
 END
 $function$;
 
--- rowhouse's own tables and functions. The seal's keys are no part of a dump: their table has row security and no policy.
+-- rowhouse's own tables and functions. The seal's keys are no part of a dump: their table has row security and no
+-- policy.
 CREATE OR REPLACE FUNCTION rowhouse.grant_on_rowhouse(role regrole, kind text) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -176,7 +179,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION rowhouse.grant_access(name, text) IS
-  'app: bound by the policies; admin: reads and writes every tenant; dump: reads every tenant. Protected tables to come too';
+  'app: bound by the policies; admin: reads and writes every tenant; dump: reads every tenant; tables to come too';
 
 -- USAGE on schemas stays: by itself it opens nothing, and others may have granted it.
 CREATE OR REPLACE FUNCTION rowhouse.revoke_access(role name) RETURNS void
@@ -203,4 +206,5 @@ BEGIN
   PERFORM rowhouse.refresh_policies();
 END
 $function$;
-COMMENT ON FUNCTION rowhouse.revoke_access(name) IS 'Takes back what grant_access() has given, on every protected table';
+COMMENT ON FUNCTION rowhouse.revoke_access(name) IS
+  'Takes back what grant_access() has given, on every protected table';

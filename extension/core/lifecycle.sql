@@ -1,10 +1,10 @@
--- Suspend, resume, rename, drop: changes that reach every protected table, in one transaction. All of them pass the gate
--- and lock the tables in one order (lock_protected), so that they wait for transactions in progress and for each other,
--- never in a circle. They are for the owner of the protected tables.
+-- Suspend, resume, rename, drop: changes that reach every protected table, in one transaction. All of them pass the
+-- gate and lock the tables in one order (lock_protected), so that they wait for transactions in progress and for each
+-- other, never in a circle. They are for the owner of the protected tables.
 
 -- Unsealed, suspended tenants stand in a policy of their own, there only while any tenant is suspended: whatever a
--- session has set, it sees and writes no row of theirs as soon as the suspension is committed, and no statement pays for
--- it otherwise. Sealed, every statement asks the registry, and no table is locked.
+-- session has set, it sees and writes no row of theirs as soon as the suspension is committed, and no statement pays
+-- for it otherwise. Sealed, every statement asks the registry, and no table is locked.
 CREATE OR REPLACE FUNCTION rowhouse.change_tenant_status(tenant text, new_status text) RETURNS text
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION rowhouse.resume_tenant(tenant text) RETURNS text
   RETURN rowhouse.change_tenant_status(tenant, 'active');
 COMMENT ON FUNCTION rowhouse.resume_tenant(text) IS 'Ends a suspension';
 
--- Protected tables to begin with: partitions and children come with their parents. Tables that refer to others first, so
--- that rows can be deleted in this order.
+-- Protected tables to begin with: partitions and children come with their parents. Tables that refer to others first,
+-- so that rows can be deleted in this order.
 CREATE OR REPLACE FUNCTION rowhouse.tables_to_change()
   RETURNS TABLE(table_name regclass, tenant_column name, tenant_type regtype)
   LANGUAGE sql STABLE
@@ -49,13 +49,13 @@ BEGIN ATOMIC
   )
   SELECT t.table_name, t.tenant_column, t.tenant_type
     FROM rowhouse.protected_tables AS t
-    WHERE NOT EXISTS (SELECT FROM pg_inherits AS i JOIN rowhouse.protected_tables AS parent ON parent.table_name = i.inhparent
+    WHERE NOT EXISTS (SELECT FROM pg_inherits AS i JOIN rowhouse.protected_tables AS p ON p.table_name = i.inhparent
                         WHERE i.inhrelid = t.table_name)
     ORDER BY (SELECT count(*) FROM refers WHERE refers.origin = t.table_name) DESC, t.table_name::oid;
 END;
 
--- FORCE keeps the owner of the tables from rows that have to be changed; it comes back in the same transaction, under the
--- same lock.
+-- FORCE keeps the owner of the tables from rows that have to be changed; it comes back in the same transaction, under
+-- the same lock.
 CREATE OR REPLACE FUNCTION rowhouse.force_row_security(tables regclass[], wanted boolean) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -145,8 +145,8 @@ BEGIN
 END
 $function$;
 
--- Runs a statement for each table that holds rows of a tenant, with table, column and type as %1$s, %2$I and %3$s and the
--- ids as $1 and $2, and proves that none holds one afterwards: a trigger or rule may have had other ideas.
+-- Runs a statement for each table that holds rows of a tenant, with table, column and type as %1$s, %2$I and %3$s and
+-- the ids as $1 and $2, and proves that none holds one afterwards: a trigger or rule may have had other ideas.
 CREATE OR REPLACE FUNCTION rowhouse.change_tenant_rows(tenant text, new_tenant text, statement text)
   RETURNS TABLE(table_name regclass, rows bigint)
   LANGUAGE plpgsql

@@ -2,14 +2,14 @@
 --
 -- Whom they bind: PostgreSQL ANDs a RESTRICTIVE policy TO PUBLIC for every role, so nobody could be let past it but by
 -- BYPASSRLS (not to be had on managed servers) or by a flag in the condition (which loses the index). So the floor
--- rowhouse_isolation is TO PUBLIC only as long as the database has no exempt role. From the first
--- grant_access(role, 'admin' | 'dump') on it names the roles it binds: the table's owner and every role that holds a
--- privilege on the table, exempt ones left out. Whoever reaches the table through a grant that is not an exempt role's is
--- then under the floor, since the server asks the same question for a privilege and for a policy: does this role have
--- the privileges of that one? A role both bound and exempt is bound.
--- PUBLIC itself holding privileges on a table and exempt roles rule each other out: that is an error.
--- rowhouse_access stays TO PUBLIC, so a role granted something by hand later is kept to the current tenant as before;
--- it comes under the floor when grant_access() or protect() is called again (is_protected() says no until then).
+-- rowhouse_isolation is TO PUBLIC only as long as the database has no exempt role. From the first grant_access(role,
+-- 'admin' | 'dump') on it names the roles it binds: the table's owner and every role that holds a privilege on the
+-- table, exempt ones left out. Whoever reaches the table through a grant that is not an exempt role's is then under the
+-- floor, since the server asks the same question for a privilege and for a policy: does this role have the privileges
+-- of that one? A role both bound and exempt is bound. PUBLIC itself holding privileges on a table and exempt roles rule
+-- each other out: that is an error. rowhouse_access stays TO PUBLIC, so a role granted something by hand later is kept
+-- to the current tenant as before; it comes under the floor when grant_access() or protect() is called again
+-- (is_protected() says no until then).
 
 -- The current tenant as a value of the column's type. The cast is on this side: a cast of the column would lose its
 -- index.
@@ -53,9 +53,9 @@ EXCEPTION WHEN data_exception THEN
 END
 $function$;
 
--- The suspended tenants as keys of a jsonb literal, written as the column's type writes them; NULL when there are none. A
--- sealed database asks the registry itself in every statement. Keys are searched by halves, and the planner does not look
--- at each of them as it would with an array: 300 suspended tenants cost a statement no more than one.
+-- The suspended tenants as keys of a jsonb literal, written as the column's type writes them; NULL when there are none.
+-- A sealed database asks the registry itself in every statement. Keys are searched by halves, and the planner does not
+-- look at each of them as it would with an array: 300 suspended tenants cost a statement no more than one.
 CREATE OR REPLACE FUNCTION rowhouse.suspended_literal(tenant_type regtype) RETURNS text
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
@@ -114,7 +114,8 @@ END;
 
 CREATE OR REPLACE FUNCTION rowhouse.policy_names() RETURNS name[]
   LANGUAGE sql IMMUTABLE
-  RETURN ARRAY['rowhouse_access', 'rowhouse_isolation', 'rowhouse_suspension', 'rowhouse_admin', 'rowhouse_dump']::name[];
+  RETURN ARRAY['rowhouse_access', 'rowhouse_isolation', 'rowhouse_suspension', 'rowhouse_admin',
+               'rowhouse_dump']::name[];
 
 -- What has to stand on a table: condition as written and as printed back.
 CREATE OR REPLACE FUNCTION rowhouse.wanted_policies(relation regclass, tenant_column name)
@@ -185,7 +186,8 @@ BEGIN
     EXECUTE format('CREATE POLICY %I ON %s AS %s FOR %s TO %s USING (%s) %s', policy.name, relation,
       CASE WHEN policy.permissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
       CASE policy.command WHEN 'r' THEN 'SELECT' ELSE 'ALL' END,
-      (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END, ', ') FROM unnest(policy.roles) AS role),
+      (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END, ', ')
+         FROM unnest(policy.roles) AS role),
       policy.condition,
       CASE policy.command WHEN 'r' THEN '' ELSE format('WITH CHECK (%s)', policy.condition) END);
   END LOOP;
@@ -240,8 +242,8 @@ END
 $function$;
 
 -- The gate before everything that changes the policies of all tables: protect() holds it shared to the end of its
--- transaction, so no table slips between. Whoever only reads who has access neither waits nor is waited for. It runs with
--- its owner's rights because a lock of this kind takes more than SELECT.
+-- transaction, so no table slips between. Whoever only reads who has access neither waits nor is waited for. It runs
+-- with its owner's rights because a lock of this kind takes more than SELECT.
 CREATE OR REPLACE FUNCTION rowhouse.enter_gate() RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -251,9 +253,9 @@ BEGIN
 END
 $function$;
 
--- The gate closed, then the tables, by OID, all of them or none: it waits a tenth of a second for a
--- lock, and lets go of what it has before it tries again. So a transaction that uses tables in another order is not made
--- to wait in a circle, and one that takes long holds nobody up but us. lock_timeout, where it is set, ends the attempts.
+-- The gate closed, then the tables, by OID, all of them or none: it waits a tenth of a second for a lock, and lets go
+-- of what it has before it tries again. So a transaction that uses tables in another order is not made to wait in a
+-- circle, and one that takes long holds nobody up but us. lock_timeout, where it is set, ends the attempts.
 CREATE OR REPLACE FUNCTION rowhouse.lock_protected(with_tables boolean DEFAULT true) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Protection of a table: its policies (policies.sql has their shape), and what they need to be right and fast: NOT NULL,
--- a default from the context and an index that leads with the tenant column.
+-- Protection of a table: its policies (policies.sql has their shape), and what they need to be right and fast: NOT
+-- NULL, a default from the context and an index that leads with the tenant column.
 --
 -- On every protected table stand
 --   rowhouse_access      PERMISSIVE   ALL     TO PUBLIC          column = tenant

@@ -1,6 +1,6 @@
--- The sealed context. Unsealed, the tenant is whatever the setting rowhouse.tenant says. Sealed, it is what a token says:
--- a JWT (HS256) checked by login(), which leaves a ticket in the setting rowhouse.ticket, and every statement checks that
--- ticket again, once. Anybody may write both settings; only who has the key can write a ticket that counts.
+-- The sealed context. Unsealed, the tenant is whatever the setting rowhouse.tenant says. Sealed, it is what a token
+-- says: a JWT (HS256) checked by login(), which leaves a ticket in the setting rowhouse.ticket, and every statement
+-- checks that ticket again, once. Anybody may write both settings; only who has the key can write a ticket that counts.
 --
 -- HMAC-SHA-256 is sha256(outer || sha256(inner || message)), inner and outer being the key XOR a constant. They are
 -- stored ready-made, which leaves two calls of the server's own sha256(): no other extension has a part in it, and no
@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS rowhouse.seal_key (
   expires_at timestamptz
 );
 COMMENT ON TABLE rowhouse.seal_key IS 'Keys that tokens are checked against, for no role but the owner';
-COMMENT ON COLUMN rowhouse.seal_key.expires_at IS 'End of grace of a key that was rotated out; NULL for the current one';
+COMMENT ON COLUMN rowhouse.seal_key.expires_at IS
+  'End of grace of a key that was rotated out; NULL for the current one';
 REVOKE ALL ON rowhouse.seal_key FROM PUBLIC;
 ALTER TABLE rowhouse.seal_key ENABLE ROW LEVEL SECURITY;
 
@@ -52,8 +53,8 @@ CREATE OR REPLACE FUNCTION rowhouse.make_key() RETURNS text
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  key text := translate(rtrim(encode(sha256(
-    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'), '='), '+/', '-_');
+  random bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+  key text := translate(encode(sha256(random), 'base64'), '+/=', '-_');
 BEGIN
   INSERT INTO rowhouse.seal_key (id, inner_pad, outer_pad)
     VALUES (left(gen_random_uuid()::text, 8), rowhouse.pad_key(convert_to(key, 'UTF8'), 54),
@@ -126,7 +127,8 @@ END
 $function$;
 COMMENT ON FUNCTION rowhouse.unseal() IS 'The setting rowhouse.tenant counts again; the keys are destroyed';
 
--- What a part of a token holds, NULL unless it is a JSON object. No message of the parser's, which would quote the token.
+-- What a part of a token holds, NULL unless it is a JSON object. No message of the parser's, which would quote the
+-- token.
 CREATE OR REPLACE FUNCTION rowhouse.token_part(part text) RETURNS jsonb
   LANGUAGE plpgsql IMMUTABLE
   SET search_path = pg_catalog, pg_temp
@@ -134,7 +136,8 @@ AS $function$
 DECLARE
   content jsonb;
 BEGIN
-  content := convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
+  content := convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'),
+    'UTF8')::jsonb;
   RETURN CASE WHEN jsonb_typeof(content) = 'object' THEN content END;
 EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
   RETURN NULL;
@@ -157,7 +160,7 @@ BEGIN
       WHEN 'early' THEN 'the token is not valid yet'
     END,
     HINT = CASE problem
-      WHEN 'malformed' THEN 'A token is a JWT with the claims tenant (text), exp and, if wanted, nbf (seconds since 1970).'
+      WHEN 'malformed' THEN 'A token is a JWT with the claims tenant (text), exp and if wanted nbf (seconds from 1970).'
       WHEN 'forged' THEN 'Sign it with the key that rowhouse.seal() or the last rowhouse.rotate_key() returned.'
       WHEN 'algorithm' THEN 'Sign it with HMAC-SHA-256 and say so: {"alg":"HS256"}.'
       WHEN 'early' THEN 'Compare the clocks of the issuer and of the database.'
@@ -191,9 +194,9 @@ BEGIN
 END
 $function$;
 
--- Runs with its owner's rights, since nobody else may read the keys. Nothing of a token is decoded or believed before its
--- signature has been found right. Both signatures are hashed once more with the key before they are compared: how long
--- that takes tells nothing about the right one.
+-- Runs with its owner's rights, since nobody else may read the keys. Nothing of a token is decoded or believed before
+-- its signature has been found right. Both signatures are hashed once more with the key before they are compared: how
+-- long that takes tells nothing about the right one.
 CREATE OR REPLACE FUNCTION rowhouse.login(token text, is_local boolean DEFAULT true) RETURNS text
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -229,8 +232,8 @@ BEGIN
   EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
     PERFORM rowhouse.refuse_token('malformed');
   END;
-  IF jsonb_typeof(claims -> 'tenant') IS DISTINCT FROM 'string' OR jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number'
-      OR jsonb_typeof(claims -> 'nbf') <> 'number' THEN
+  IF jsonb_typeof(claims -> 'tenant') IS DISTINCT FROM 'string'
+      OR jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number' OR jsonb_typeof(claims -> 'nbf') <> 'number' THEN
     PERFORM rowhouse.refuse_token('malformed');
   END IF;
   expiry := (claims ->> 'exp')::numeric;
@@ -248,7 +251,8 @@ BEGIN
   -- The tenant comes last: it may hold any character, the other parts hold no blank.
   body := key.id || ' ' || lpad(least(floor(expiry), 99999999999)::text, 11, '0') || ' ' || tenant;
   PERFORM set_config('rowhouse.ticket',
-    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(body, 'UTF8'))), 'hex') || ' ' || body, local_only);
+    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(body, 'UTF8'))), 'hex') || ' ' || body,
+    local_only);
   RETURN set_config('rowhouse.tenant', tenant, local_only);
 END
 $function$;
@@ -256,10 +260,10 @@ COMMENT ON FUNCTION rowhouse.login(text, boolean) IS
   'Makes the tenant of a token current; malformed 22023, forged 28P01, other algorithm, expired or early 28000';
 
 -- The tenant that this session has logged in as, NULL without a ticket that counts: never an error, so that a statement
--- sees nothing. Asked by the policies of a sealed database. Key and tenant are read with the statement's own snapshot, so
--- a suspension or the end of a key counts from the next statement on.
--- A signature over a ticket can't be had from login(), nor one over a token from here: only tickets hold a blank.
--- A ticket: signature in hex (64), blank, key (8), blank, end in seconds since 1970 (11), blank, tenant.
+-- sees nothing. Asked by the policies of a sealed database. Key and tenant are read with the statement's own snapshot,
+-- so a suspension or the end of a key counts from the next statement on. A signature over a ticket can't be had from
+-- login(), nor one over a token from here: only tickets hold a blank. A ticket: signature in hex (64), blank, key (8),
+-- blank, end in seconds since 1970 (11), blank, tenant.
 CREATE OR REPLACE FUNCTION rowhouse.login_tenant() RETURNS text
   LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -281,4 +285,5 @@ BEGIN
   RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION rowhouse.login_tenant() IS 'The tenant that login() has checked, as the policies of a sealed database ask for it';
+COMMENT ON FUNCTION rowhouse.login_tenant() IS
+  'The tenant that login() has checked, as the policies of a sealed database ask for it';

@@ -60,7 +60,8 @@ CREATE OR REPLACE FUNCTION rowhouse.tenant_admission(id text) RETURNS text
 AS $function$
 BEGIN
   RETURN (SELECT CASE WHEN EXISTS (SELECT FROM rowhouse.seal_state) THEN 'sealed'
-            ELSE (SELECT registered.status FROM rowhouse.tenant AS registered WHERE registered.id = tenant_admission.id) END);
+            ELSE (SELECT registered.status FROM rowhouse.tenant AS registered
+                    WHERE registered.id = tenant_admission.id) END);
 END
 $function$;
 
@@ -121,8 +122,8 @@ BEGIN
 END
 $function$;
 
--- In a sealed database the setting counts for nothing but the default of the tenant column, so those whom no policy binds
--- may go on setting it: imports do.
+-- In a sealed database the setting counts for nothing but the default of the tenant column, so those whom no policy
+-- binds may go on setting it: imports do.
 CREATE OR REPLACE FUNCTION rowhouse.check_unsealed() RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -160,7 +161,8 @@ $function$;
 COMMENT ON FUNCTION rowhouse.set_tenant(text, boolean) IS
   'Makes a tenant current for the transaction or the session; unknown 42704, suspended 42501, malformed 22023';
 
--- What the policies go by: the setting, or in a sealed database the ticket. Those whom no policy binds have the setting.
+-- What the policies go by: the setting, or in a sealed database the ticket. Those whom no policy binds have the
+-- setting.
 CREATE OR REPLACE FUNCTION rowhouse.current_tenant() RETURNS text
   LANGUAGE plpgsql STABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
 -- What tenants use, and what this server lets rowhouse do.
 
--- With the caller's rights: a bound role sees its current tenant, an admin or dump role every tenant. It reads every row.
+-- With the caller's rights: a bound role sees its current tenant, an admin or dump role every tenant. It reads every
+-- row.
 CREATE OR REPLACE FUNCTION rowhouse.measure_usage()
   RETURNS TABLE(tenant text, table_name regclass, rows bigint, bytes bigint)
   LANGUAGE plpgsql STABLE
@@ -20,7 +21,8 @@ BEGIN
       ORDER BY t.table_name::oid
   LOOP
     RETURN QUERY EXECUTE format(
-      'SELECT %1$I::text, %2$s::regclass, count(*), sum(24 + %3$s)::bigint FROM %4$s GROUP BY %1$I ORDER BY %1$I::text COLLATE "C"',
+      'SELECT %1$I::text, %2$s::regclass, count(*), sum(24 + %3$s)::bigint FROM %4$s
+         GROUP BY %1$I ORDER BY %1$I::text COLLATE "C"',
       target.tenant_column, target.table_name::oid, target.size, target.table_name);
   END LOOP;
 END
@@ -29,7 +31,7 @@ $function$;
 CREATE OR REPLACE VIEW rowhouse.tenant_usage AS
   SELECT tenant, table_name, rows, bytes FROM rowhouse.measure_usage();
 COMMENT ON VIEW rowhouse.tenant_usage IS
-  'Rows and bytes of each tenant by protected table, counted when asked; bytes as stored, without indexes and free space';
+  'Rows and bytes of each tenant by protected table, counted when asked; bytes as stored, without indexes';
 
 -- For the role that asks.
 CREATE OR REPLACE FUNCTION rowhouse.server_limits() RETURNS TABLE(name text, allowed boolean, consequence text)
