@@ -37,6 +37,7 @@ install: all ## Install the extensions into the server, library and command belo
 	$(MAKE) -C extension/core install DESTDIR=$(DESTDIR)
 	$(MAKE) -C extension/native install DESTDIR=$(DESTDIR)
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+	$(if $(DESTDIR),,-[ "$$(id -u)" -ne 0 ] || ldconfig)
 
 check: ## Build and run every test
 	@packaging/install-dependencies check
