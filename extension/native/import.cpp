@@ -73,6 +73,7 @@ int begin_settings(void) {
 struct Request {
   const char* path;
   const char* tenant;  ///< null: the current one
+  bool check_integrity;
 };
 
 std::string tenant_of(const Request& request) {
@@ -93,7 +94,7 @@ std::vector<ImportedTable> import_file(const Request& request) {
   if (!schema) throw Failure{{"3F000", "no schema is selected to import into", "", "Put one first in search_path."}};
   const int level = pg_call([] { return begin_settings(); });
   run_sql("SELECT rowhouse.set_tenant($1)", {tenant});
-  std::vector<ImportedTable> imported = Importer(path, tenant, *schema).run();
+  std::vector<ImportedTable> imported = Importer(path, tenant, *schema, request.check_integrity).run();
   pg_call([&] { AtEOXact_GUC(true, level); });
   return imported;
 }
@@ -109,7 +110,8 @@ Datum rowhouse_native_import_sqlite(PG_FUNCTION_ARGS) {
   rowhouse::check_caller();
   const rowhouse::RowSink sink = rowhouse::begin_rows(fcinfo);
   const rowhouse::Request request = {PG_ARGISNULL(0) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(0)),
-                                     PG_ARGISNULL(1) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(1))};
+                                     PG_ARGISNULL(1) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(1)),
+                                     PG_ARGISNULL(2) || PG_GETARG_BOOL(2)};
   SPI_connect();
   rowhouse::entry("import_sqlite", [&] {
     for (const rowhouse::ImportedTable& table : rowhouse::import_file(request)) {

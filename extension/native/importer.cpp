@@ -56,10 +56,10 @@ bridge::FileProfile profile(const bridge::Source& source, const std::string& ten
 
 }  // namespace
 
-Importer::Importer(const std::string& path, std::string tenant, std::string schema)
+Importer::Importer(const std::string& path, std::string tenant, std::string schema, bool check_integrity)
     : tenant_(std::move(tenant)),
       schema_(std::move(schema)),
-      source_(open_source(path, true)),
+      source_(open_source(path, check_integrity)),
       ledger_(tenant_, source_->file_name()),
       profile_(profile(*source_, tenant_)),
       plan_(bridge::make_plan({profile_}, {})) {}

@@ -23,7 +23,7 @@ struct ImportedTable {
 /// Opens, checks and plans a file. The caller is connected to SPI, and has made `tenant` the current one. Throws.
 class Importer {
  public:
-  Importer(const std::string& path, std::string tenant, std::string schema);
+  Importer(const std::string& path, std::string tenant, std::string schema, bool check_integrity);
 
   /// All tables of the file, in order of their names.
   std::vector<ImportedTable> run();
