@@ -59,8 +59,10 @@ Result<bool> may_repeat(const Source& source, const Table& table) {
   if (!has_object_key(table)) return true;
   std::string nulls;
   for (const char* column : {"company_id", "tenant_id", "platform"}) {
-    if (table.find(column)) nulls += (nulls.empty() ? "" : " OR ") + std::string(column) + " IS NULL";
+    const Column* part = table.find(column);
+    if (part && !part->not_null) nulls += (nulls.empty() ? "" : " OR ") + std::string(column) + " IS NULL";
   }
+  if (nulls.empty()) return false;
   const std::string sql = "SELECT 1 FROM main." + quote_sqlite(table.name) + " NOT INDEXED WHERE " + nulls + " LIMIT 1";
   sqlite3_stmt* statement = nullptr;
   int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);

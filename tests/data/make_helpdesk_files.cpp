@@ -127,10 +127,10 @@ std::string metadata(Random& random) {
          ", \"attachment_count\": " + std::to_string(random.below(3)) + ", \"subject\": \"" + words(random, 3) + "\"}";
 }
 
-std::string objects_table(const char* tenant_column) {
+std::string objects_table(const char* tenant_column, const char* platform = "platform TEXT") {
   return std::string(
              "CREATE TABLE integrated_objects (id INTEGER PRIMARY KEY AUTOINCREMENT, original_id TEXT NOT NULL, ") +
-         tenant_column + " TEXT NOT NULL, platform TEXT, object_type TEXT NOT NULL, original_data TEXT, " +
+         tenant_column + " TEXT NOT NULL, " + platform + ", object_type TEXT NOT NULL, original_data TEXT, " +
          "integrated_content TEXT, summary TEXT, metadata TEXT, created_at TEXT DEFAULT CURRENT_TIMESTAMP, " +
          "updated_at TEXT DEFAULT CURRENT_TIMESTAMP, UNIQUE (" + tenant_column +
          ", platform, object_type, original_id))";
@@ -223,7 +223,7 @@ void make_wide(const std::string& path, int rows) {
   Database database(path);
   Random random(42);
   database.run("BEGIN");
-  database.run(objects_table("company_id"));
+  database.run(objects_table("company_id", "platform TEXT NOT NULL DEFAULT 'freshdesk'"));
   Statement insert(database,
                    "INSERT INTO integrated_objects (original_id, company_id, platform, object_type, "
                    "original_data, integrated_content, summary, metadata, created_at, updated_at) "

@@ -1,5 +1,6 @@
 // Files into PostgreSQL: plan, make tables, copy each file in one transaction, then what is cheaper after the load.
 #include <chrono>
+#include <set>
 
 #include "migration/source_files.hpp"
 #include "migration/table_loader.hpp"
@@ -74,7 +75,9 @@ class Migration {
         detail::report_progress(options_, progress_);
       }));
       progress_.rows = rows_before + profile->rows;
-      if (outcomes.back().rows > 0) move_identity(table);
+      if (outcomes.back().rows == 0) continue;
+      filled_.insert(table.name);
+      move_identity(table);
     }
     connection_.commit();
     return outcomes;
@@ -105,13 +108,15 @@ class Migration {
           report_.notes.push_back("table \"" + table.name + "\": an index could not be made: " + error.what());
         }
       }
-      connection_.execute("ANALYZE " + bridge::quote_qualified(options_.schema, table.name));
+      if (filled_.count(table.name) > 0)
+        connection_.execute("ANALYZE " + bridge::quote_qualified(options_.schema, table.name));
     }
   }
 
   detail::PostgresConnection& connection_;
   const MigrationOptions& options_;
   bridge::Plan plan_;
+  std::set<std::string> filled_;  // tables that got rows in this run
   MigrationProgress progress_;
   MigrationReport report_;
 };
