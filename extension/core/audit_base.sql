@@ -1,0 +1,181 @@
+-- What every part of the audit stands on: which tables hold tenants' rows, which roles can act, and what was marked on
+-- purpose. The parts are functions audit_TOPIC() that return findings; audit() puts them together (audit.sql).
+--
+-- The audit asks what roles can do, not what they are called. An actor is a role that can log in, or that was granted
+-- something and may be handed to one that can. An identity is what an actor's statements run as: itself, or a role it
+-- may SET ROLE to. Not judged are those who are past judging: superusers, the owner of rowhouse, and roles that are
+-- exempt or marked.
+
+-- Names of tenant columns beside company_id and tenant_id.
+CREATE TABLE IF NOT EXISTS rowhouse.tenant_column (
+  name name CONSTRAINT tenant_column_pkey PRIMARY KEY
+);
+COMMENT ON TABLE rowhouse.tenant_column IS
+  'Further names of columns that hold the tenant, beside company_id and tenant_id: for audit() and guard_tables()';
+REVOKE ALL ON rowhouse.tenant_column FROM PUBLIC;
+
+CREATE TABLE IF NOT EXISTS rowhouse.mark (
+  object text CONSTRAINT mark_pkey PRIMARY KEY
+    CONSTRAINT mark_object_valid CHECK (object ~ '^(table|view|matview|function|role|extension|publication):.'),
+  reason text NOT NULL CONSTRAINT mark_reason_given CHECK (reason ~ '\S'),
+  marked_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rowhouse.mark IS 'What is shared or exempt on purpose, and why; audit() lists it as info';
+REVOKE ALL ON rowhouse.mark FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION rowhouse.tenant_column_names() RETURNS name[]
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT array_agg(DISTINCT names.name) FROM (
+      VALUES ('company_id'::name), ('tenant_id')
+      UNION ALL SELECT c.name FROM rowhouse.tenant_column AS c) AS names(name);
+END;
+
+-- The canonical spelling of a relation: table:app.invoice, view:, matview:, index:, sequence:. Foreign tables are
+-- tables.
+CREATE OR REPLACE FUNCTION rowhouse.relation_object(relation oid) RETURNS text
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'matview' WHEN 'S' THEN 'sequence'
+        WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END
+      || format(':%I.%I', n.nspname, c.relname)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation_object.relation;
+END;
+
+-- function:app.may_see. Of several with one name each has its arguments behind it.
+CREATE OR REPLACE FUNCTION rowhouse.function_object(function oid) RETURNS text
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT format('function:%I.%I', n.nspname, p.proname)
+      || CASE WHEN EXISTS (SELECT FROM pg_proc AS o
+                             WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname AND o.oid <> p.oid)
+         THEN '(' || pg_get_function_identity_arguments(p.oid) || ')' ELSE '' END
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE p.oid = function_object.function;
+END;
+
+CREATE OR REPLACE FUNCTION rowhouse.role_name(role oid) RETURNS text
+  LANGUAGE sql STABLE
+  RETURN CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END;
+
+CREATE OR REPLACE FUNCTION rowhouse.is_marked(object text) RETURNS boolean
+  LANGUAGE sql STABLE
+  RETURN EXISTS (SELECT FROM rowhouse.mark AS m WHERE m.object = is_marked.object);
+
+-- Schemas that are the server's, rowhouse's, or a session's own.
+CREATE OR REPLACE FUNCTION rowhouse.is_foreign_schema(schema oid) RETURNS boolean
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'rowhouse')
+      OR n.nspname ~ '^pg_(toast_)?temp_'
+    FROM pg_namespace AS n WHERE n.oid = is_foreign_schema.schema;
+END;
+
+-- Relations that hold tenants' rows: tables (plain, partitioned, foreign) and materialized views with a tenant column,
+-- by name or by protection, and tables without one that refer to them by foreign key, to the last. Protected reference
+-- tables and what was marked as shared are not among them.
+CREATE OR REPLACE FUNCTION rowhouse.audit_tenant_tables()
+  RETURNS TABLE(relation oid, kind "char", tenant_column name, tenant_attnum smallint, via oid)
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN QUERY
+    WITH RECURSIVE candidate AS (
+      SELECT c.oid, c.relkind, c.relname, a.attname, a.attnum
+        FROM pg_class AS c
+        LEFT JOIN LATERAL (
+          SELECT t.attname, t.attnum FROM pg_attribute AS t
+            WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped
+              AND (t.attname = ANY (rowhouse.tenant_column_names())
+                OR EXISTS (SELECT FROM rowhouse.protected_tables AS p
+                             WHERE p.table_name = c.oid AND p.tenant_column = t.attname))
+            ORDER BY EXISTS (SELECT FROM rowhouse.protected_tables AS p
+                               WHERE p.table_name = c.oid AND p.tenant_column = t.attname) DESC,
+              array_position(ARRAY['company_id', 'tenant_id']::name[], t.attname), t.attnum
+            LIMIT 1) AS a ON true
+        WHERE c.relkind IN ('r', 'p', 'f', 'm') AND NOT rowhouse.is_foreign_schema(c.relnamespace)
+          AND NOT rowhouse.is_marked(rowhouse.relation_object(c.oid))
+          AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                            AND d.deptype = 'e')
+    ), held(relation, via) AS (
+      SELECT candidate.oid, NULL::oid FROM candidate WHERE candidate.attname IS NOT NULL
+      UNION
+      SELECT k.conrelid, held.relation
+        FROM held
+        JOIN pg_constraint AS k ON k.confrelid = held.relation AND k.contype = 'f' AND k.conrelid <> k.confrelid
+        JOIN candidate ON candidate.oid = k.conrelid AND candidate.attname IS NULL
+    )
+    SELECT DISTINCT ON (candidate.oid) candidate.oid, candidate.relkind, candidate.attname, candidate.attnum, held.via
+      FROM held JOIN candidate ON candidate.oid = held.relation
+      ORDER BY candidate.oid, held.via;
+END
+$function$;
+
+-- Past judging: superusers, the owner of rowhouse, predefined roles, exempt and marked ones.
+CREATE OR REPLACE FUNCTION rowhouse.is_unjudged(role oid) RETURNS boolean
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT r.rolsuper OR r.rolname ~ '^pg_'
+      OR EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = 'rowhouse' AND n.nspowner = r.oid)
+      OR EXISTS (SELECT FROM rowhouse.access_grant AS g WHERE g.role = r.oid AND g.kind <> 'app')
+      OR rowhouse.is_marked('role:' || quote_ident(r.rolname))
+    FROM pg_roles AS r WHERE r.oid = is_unjudged.role;
+END;
+
+-- Actors: PUBLIC (0), login roles, and roles without login that hold a grant on a relation, a column, a schema or a
+-- function of the users' or were given access.
+CREATE OR REPLACE FUNCTION rowhouse.audit_actors() RETURNS SETOF oid
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT 0::oid
+  UNION
+  SELECT r.oid
+    FROM pg_roles AS r
+    WHERE NOT rowhouse.is_unjudged(r.oid)
+      AND (r.rolcanlogin
+        OR EXISTS (SELECT FROM rowhouse.access_grant AS g WHERE g.role = r.oid)
+        OR r.oid IN (
+          SELECT a.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a WHERE a.grantee <> c.relowner
+          UNION SELECT a.grantee FROM pg_attribute AS t CROSS JOIN aclexplode(t.attacl) AS a
+          UNION SELECT a.grantee FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS a
+                  WHERE a.grantee <> n.nspowner
+          UNION SELECT a.grantee FROM pg_proc AS p CROSS JOIN aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner));
+END;
+
+-- What statements of actors run as, each once, with one actor that gets there (itself, if it is one). Identities that
+-- are past judging are left out: that an actor can become one is a finding of its own.
+CREATE OR REPLACE FUNCTION rowhouse.audit_identities() RETURNS TABLE(identity oid, actor oid)
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  way text := CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+  RETURN QUERY
+    SELECT DISTINCT ON (reached.oid) reached.oid, reached.actor
+      FROM (SELECT a.oid, a.oid AS actor FROM rowhouse.audit_actors() AS a(oid)
+            UNION ALL
+            SELECT r.oid, a.oid
+              FROM rowhouse.audit_actors() AS a(oid)
+              JOIN pg_roles AS r ON r.oid <> a.oid
+              WHERE a.oid <> 0 AND NOT rowhouse.is_unjudged(r.oid) AND pg_has_role(a.oid, r.oid, way)) AS reached
+      ORDER BY reached.oid, reached.actor <> reached.oid, reached.actor;
+END
+$function$;
+
+-- Whether an identity has one of these privileges ('SELECT', 'INSERT, UPDATE') on a relation, a way into its schema
+-- included; for columns too, as far as columns know the privilege.
+CREATE OR REPLACE FUNCTION rowhouse.audit_reaches(identity oid, relation oid, privileges text) RETURNS boolean
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  role name := CASE identity WHEN 0 THEN 'public' ELSE (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = identity) END;
+  known text := (SELECT string_agg(word, ', ') FROM unnest(string_to_array(privileges, ', ')) AS word
+                   WHERE word IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES'));
+BEGIN
+  RETURN has_schema_privilege(role, (SELECT c.relnamespace FROM pg_class AS c WHERE c.oid = relation), 'USAGE')
+    AND (has_table_privilege(role, relation, privileges)
+      OR (known IS NOT NULL AND has_any_column_privilege(role, relation, known)));
+END
+$function$;
