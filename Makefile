@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-unit check-sanitized check-regress check-native \
-  check-command check-lint demo demo-psql bench clean
+  check-doors check-command check-lint demo demo-psql bench clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -43,7 +43,7 @@ check: ## Build and run every test
 	@packaging/install-dependencies check
 	@$(MAKE) --no-print-directory core native
 	@$(MAKE) --no-print-directory client tests=1
-	@$(MAKE) --no-print-directory check-lint check-unit check-regress check-native check-command check-sanitized
+	@$(MAKE) --no-print-directory check-lint check-unit check-regress check-native check-doors check-command check-sanitized
 	@echo "check: everything passed"
 
 check-lint: ## Who may include whom, one version everywhere
@@ -67,6 +67,9 @@ check-regress: ## What SQL users see, in every flavour
 
 check-native: ## The native extension: symbols, foreign tables, import, faults
 	tests/native/run
+
+check-doors: ## The tenant context behind a pooler
+	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_integrated_objects
 
 check-command: ## The command, from outside
 	ROWHOUSE=$(abspath $(command)) tests/command/run
