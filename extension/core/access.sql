@@ -76,12 +76,14 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION rowhouse.apply_grants(relation regclass) RETURNS void
+-- Reference rows are read by app roles as by dump roles.
+CREATE OR REPLACE FUNCTION rowhouse.apply_grants(relation regclass, row_kind text) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  PERFORM rowhouse.grant_on(relation, g.role, g.kind)
+  PERFORM rowhouse.grant_on(relation, g.role,
+      CASE WHEN row_kind = 'reference' AND g.kind = 'app' THEN 'dump' ELSE g.kind END)
     FROM rowhouse.access_grant AS g JOIN pg_roles AS r ON r.oid = g.role ORDER BY g.role;
   IF EXISTS (SELECT FROM rowhouse.access_grant AS g JOIN pg_roles AS r ON r.oid = g.role WHERE g.kind <> 'app')
       AND 0 = ANY (rowhouse.bound_roles(relation)) THEN
@@ -174,7 +176,7 @@ BEGIN
   INSERT INTO rowhouse.access_grant (role, kind) VALUES (target, grant_access.kind) ON CONFLICT DO NOTHING;
   PERFORM rowhouse.check_access(target, kind);
   PERFORM rowhouse.grant_on_rowhouse(target, kind);
-  PERFORM rowhouse.apply_grants(t.table_name) FROM rowhouse.protected_tables AS t;
+  PERFORM rowhouse.apply_grants(t.table_name, t.row_kind) FROM rowhouse.protected_tables AS t;
   PERFORM rowhouse.refresh_policies();
 END
 $function$;

@@ -195,6 +195,10 @@ BEGIN
     RAISE object_not_in_prerequisite_state USING
       MESSAGE = format('%s is not protected: its rows would belong to nobody', coalesce(target::text, 'NULL')),
       HINT = 'Call rowhouse.protect() on it first.';
+  ELSIF tenant_column IS NULL THEN
+    RAISE object_not_in_prerequisite_state USING
+      MESSAGE = format('the rows of %s are for every tenant to read, none is one tenant''s', target),
+      HINT = 'Have an admin role write it, or import into another table.';
   END IF;
   PERFORM rowhouse.set_tenant(tenant);
   EXECUTE format('SELECT count(*), count(*) FILTER (WHERE %I <> $1::%s) FROM %s', tenant_column, tenant_type, staged)

@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION rowhouse.resume_tenant(tenant text) RETURNS text
   RETURN rowhouse.change_tenant_status(tenant, 'active');
 COMMENT ON FUNCTION rowhouse.resume_tenant(text) IS 'Ends a suspension';
 
--- Protected tables to begin with: partitions and children come with their parents. Tables that refer to others first,
--- so that rows can be deleted in this order.
+-- Protected tables with rows of tenants to begin with: partitions and children come with their parents. Tables that
+-- refer to others first, so that rows can be deleted in this order.
 CREATE OR REPLACE FUNCTION rowhouse.tables_to_change()
   RETURNS TABLE(table_name regclass, tenant_column name, tenant_type regtype)
   LANGUAGE sql STABLE
@@ -49,7 +49,8 @@ BEGIN ATOMIC
   )
   SELECT t.table_name, t.tenant_column, t.tenant_type
     FROM rowhouse.protected_tables AS t
-    WHERE NOT EXISTS (SELECT FROM pg_inherits AS i JOIN rowhouse.protected_tables AS p ON p.table_name = i.inhparent
+    WHERE t.row_kind <> 'reference'
+      AND NOT EXISTS (SELECT FROM pg_inherits AS i JOIN rowhouse.protected_tables AS p ON p.table_name = i.inhparent
                         WHERE i.inhrelid = t.table_name)
     ORDER BY (SELECT count(*) FROM refers WHERE refers.origin = t.table_name) DESC, t.table_name::oid;
 END;

@@ -15,14 +15,14 @@ BEGIN
         (SELECT string_agg(format('coalesce(pg_column_size(%I), 0)', a.attname), ' + ')
            FROM pg_attribute AS a WHERE a.attrelid = t.table_name AND a.attnum > 0 AND NOT a.attisdropped) AS size
       FROM rowhouse.protected_tables AS t
-      WHERE has_table_privilege(t.table_name, 'SELECT')
+      WHERE has_table_privilege(t.table_name, 'SELECT') AND t.row_kind <> 'reference'
         AND NOT EXISTS (SELECT FROM pg_inherits AS i JOIN rowhouse.protected_tables AS p ON p.table_name = i.inhparent
                           WHERE i.inhrelid = t.table_name)
       ORDER BY t.table_name::oid
   LOOP
     RETURN QUERY EXECUTE format(
       'SELECT %1$I::text, %2$s::regclass, count(*), sum(24 + %3$s)::bigint FROM %4$s
-         GROUP BY %1$I ORDER BY %1$I::text COLLATE "C"',
+         WHERE %1$I IS NOT NULL GROUP BY %1$I ORDER BY %1$I::text COLLATE "C"',
       target.tenant_column, target.table_name::oid, target.size, target.table_name);
   END LOOP;
 END

@@ -49,6 +49,9 @@ void adopt_tenant_column(bridge::TablePlan& plan, const TargetTable& target) {
     throw Failure{{"55000", target.name + " is there but not a protected table", "",
                    "Protect it with rowhouse.protect(), rename it, or import into another schema: the first of "
                    "search_path is used."}};
+  if (!rows[0][0])
+    throw Failure{{"55000", "the rows of " + target.name + " are for every tenant to read, none is one tenant's", "",
+                   "Import into another schema: the first of search_path is used."}};
   const std::string type = rows[0][1].value();
   if (type != "text" && type != "character varying")
     throw Failure{{"42804",
