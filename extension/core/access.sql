@@ -117,6 +117,7 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO %s', role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON rowhouse.tenant, rowhouse.import_chunk, '
       'rowhouse.import_reject TO %s', role);
+    EXECUTE format('GRANT SELECT ON rowhouse.mark, rowhouse.tenant_column TO %s', role);
   ELSIF kind = 'dump' THEN
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA rowhouse TO %s', role);
     EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA rowhouse TO %s', role);

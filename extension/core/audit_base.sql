@@ -16,7 +16,8 @@ REVOKE ALL ON rowhouse.tenant_column FROM PUBLIC;
 
 CREATE TABLE IF NOT EXISTS rowhouse.mark (
   object text CONSTRAINT mark_pkey PRIMARY KEY
-    CONSTRAINT mark_object_valid CHECK (object ~ '^(table|view|matview|function|role|extension|publication):.'),
+    CONSTRAINT mark_object_valid CHECK (object ~ ('^(table|view|matview|index|sequence|column|'
+      'constraint|policy|trigger|function|role|extension|publication|server):.')),
   reason text NOT NULL CONSTRAINT mark_reason_given CHECK (reason ~ '\S'),
   marked_at timestamptz NOT NULL DEFAULT now()
 );
@@ -40,6 +41,14 @@ BEGIN ATOMIC
         WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END
       || format(':%I.%I', n.nspname, c.relname)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation_object.relation;
+END;
+
+-- What belongs to a relation: column:app.invoice.total, constraint:, policy:, trigger:.
+CREATE OR REPLACE FUNCTION rowhouse.part_object(kind text, relation oid, part name) RETURNS text
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT format('%s:%I.%I.%I', kind, n.nspname, c.relname, part)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = part_object.relation;
 END;
 
 -- function:app.may_see. Of several with one name each has its arguments behind it.
