@@ -12,7 +12,7 @@ export PG_CONFIG
 command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
-.PHONY: all help dependencies core native client install check check-unit check-sanitized check-regress check-native \
+.PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
   check-doors check-command check-lint demo demo-psql bench clean
 
 all: core native client ## Build everything: both extensions, the library, the command
@@ -73,6 +73,9 @@ check-doors: ## The tenant context behind a pooler
 
 check-command: ## The command, from outside
 	ROWHOUSE=$(abspath $(command)) tests/command/run
+
+check-citus: core ## Distributed tables, on a server that has Citus (PG_CONFIG); not a part of check
+	tests/citus/run
 
 demo: ## Five customers' files, migrated, verified and protected, before your eyes
 	@$(MAKE) --no-print-directory core native

@@ -107,7 +107,8 @@ AS $function$
 DECLARE
   part name;
 BEGIN
-  FOREACH part IN ARRAY ARRAY['marks', 'relations', 'policies', 'views', 'functions', 'keys', 'privileges', 'server']
+  FOREACH part IN ARRAY ARRAY['marks', 'relations', 'policies', 'views', 'functions', 'keys', 'privileges', 'server',
+      'citus']
   LOOP
     CONTINUE WHEN to_regproc('rowhouse.audit_' || part) IS NULL;
     BEGIN

@@ -82,7 +82,7 @@ BEGIN
   SELECT coalesce(array_agg(k.oid ORDER BY k.oid), '{}') INTO keys
     FROM pg_constraint AS k
     WHERE k.contype = 'f' AND NOT k.condeferrable AND k.conparentid = 0 AND k.confrelid = ANY (tables)
-      AND k.conrelid = ANY (tables);
+      AND k.conrelid = ANY (tables) AND NOT rowhouse.is_distributed(k.conrelid);
   FOR key IN SELECT k.conrelid::regclass AS relation, k.conname FROM pg_constraint AS k WHERE k.oid = ANY (keys) LOOP
     EXECUTE format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED', key.relation, key.conname);
   END LOOP;
@@ -161,8 +161,12 @@ DECLARE
 BEGIN
   PERFORM rowhouse.force_row_security(all_tables, false);
   keys := rowhouse.defer_foreign_keys(all_tables);
+  IF new_tenant IS NOT NULL THEN
+    PERFORM rowhouse.copy_distributed_rows(tenant, new_tenant, tables);
+  END IF;
   FOR found IN SELECT * FROM rowhouse.count_tenant_rows(tenant, tables) LOOP
-    EXECUTE format(statement, found.table_name, found.tenant_column, found.tenant_type) USING tenant, new_tenant;
+    EXECUTE format(CASE WHEN rowhouse.is_distributed(found.table_name) THEN 'DELETE FROM %1$s WHERE %2$I = $1::%3$s'
+        ELSE statement END, found.table_name, found.tenant_column, found.tenant_type) USING tenant, new_tenant;
     table_name := found.table_name;
     rows := found.rows;
     RETURN NEXT;

@@ -81,6 +81,14 @@ BEGIN
   SELECT a.atttypid INTO type FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = tenant_column;
   may := rowhouse.row_conditions(tenant_column, type, row_kind);
   suspension := rowhouse.suspension_condition(tenant_column, type, row_kind);
+  -- Citus makes every policy permissive on the shards: there the suspension stands inside of the others.
+  IF suspension.condition IS NOT NULL AND rowhouse.is_distributed(relation) THEN
+    may.writes := format('%s AND %s', may.writes, suspension.condition);
+    may.printed_writes := format('(%s AND %s)', may.printed_writes, suspension.printed);
+    may.reads := may.writes;
+    may.printed_reads := may.printed_writes;
+    suspension.condition := NULL;
+  END IF;
   RETURN QUERY
     SELECT wanted.* FROM (VALUES
         ('rowhouse_access'::name, true, CASE row_kind WHEN 'reference' THEN 'r' ELSE '*' END::"char", everybody,

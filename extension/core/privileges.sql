@@ -9,7 +9,8 @@ GRANT EXECUTE ON FUNCTION
   rowhouse.version(), rowhouse.check_tenant_id(text), rowhouse.tenant_status(text), rowhouse.set_tenant(text, boolean),
   rowhouse.tenant_admission(text), rowhouse.check_tenant_status(text, text), rowhouse.check_unsealed(),
   rowhouse.is_sealed(), rowhouse.is_exempt(), rowhouse.current_tenant(), rowhouse.reset_tenant(),
-  rowhouse.login(text, boolean), rowhouse.login_tenant(), rowhouse.measure_usage() TO PUBLIC;
+  rowhouse.login(text, boolean), rowhouse.login_tenant(), rowhouse.measure_usage(),
+  rowhouse.has_citus(), rowhouse.propagate_tenant(text, boolean) TO PUBLIC;
 GRANT SELECT ON rowhouse.protected_tables, rowhouse.access_grant, rowhouse.seal_state, rowhouse.tenant_usage TO PUBLIC;
 
 -- Default privileges let roles into every new table; the rows of these belong to every tenant. Later grants are left

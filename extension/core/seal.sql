@@ -77,6 +77,11 @@ BEGIN
       MESSAGE = 'the database is sealed already',
       HINT = 'rowhouse.rotate_key() makes a new key; rowhouse.unseal() opens the seal.';
   END IF;
+  IF EXISTS (SELECT FROM rowhouse.protected_tables AS t WHERE rowhouse.is_distributed(t.table_name)) THEN
+    RAISE feature_not_supported USING
+      MESSAGE = 'tables are distributed, and Citus refuses policies that look up a login',
+      HINT = 'Undistribute them first, or let no tenant send SQL of its own.';
+  END IF;
   DELETE FROM rowhouse.seal_key;
   key := rowhouse.make_key();
   PERFORM rowhouse.refresh_policies();

@@ -153,6 +153,9 @@ BEGIN
     status := rowhouse.tenant_status(tenant);
   END IF;
   IF status = 'active' THEN
+    IF current_setting('citus.propagate_set_commands', true) IS NOT NULL AND rowhouse.has_citus() THEN
+      RETURN rowhouse.propagate_tenant(tenant, is_local);
+    END IF;
     RETURN set_config('rowhouse.tenant', tenant, coalesce(is_local, true));
   END IF;
   PERFORM rowhouse.check_tenant_status(tenant, status);
@@ -185,6 +188,9 @@ CREATE OR REPLACE FUNCTION rowhouse.reset_tenant() RETURNS void
   SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
+  IF current_setting('citus.propagate_set_commands', true) IS NOT NULL AND rowhouse.has_citus() THEN
+    PERFORM rowhouse.propagate_tenant('', true);
+  END IF;
   PERFORM set_config('rowhouse.tenant', '', false);
   PERFORM set_config('rowhouse.ticket', '', false);
 END

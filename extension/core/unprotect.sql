@@ -63,6 +63,11 @@ BEGIN
       HINT = format('Unprotect %s, or detach the part first.', parent);
   END IF;
   PERFORM rowhouse.check_family(target);
+  IF rowhouse.is_distributed(target) THEN
+    RAISE feature_not_supported USING
+      MESSAGE = format('%s is distributed, and Citus lets no default of the tenant column go', target),
+      HINT = format('SELECT undistribute_table(%L, cascade_via_foreign_keys => true); then unprotect it.', target::text);
+  END IF;
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
 
   -- Parents first: what they drop, they drop from their children, which then get back what they had of their own.
