@@ -68,8 +68,9 @@ check-regress: ## What SQL users see, in every flavour
 check-native: ## The native extension: symbols, foreign tables, import, faults
 	tests/native/run
 
-check-doors: ## The tenant context behind a pooler
+check-doors: ## The tenant context behind a pooler and under SQLAlchemy
 	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_integrated_objects
+	$(private) --without native -- tests/sqlalchemy/run
 
 check-command: ## The command, from outside
 	ROWHOUSE=$(abspath $(command)) tests/command/run
