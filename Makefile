@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint demo demo-psql bench clean
+  check-doors check-command check-lint check-matrix demo demo-psql bench clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -71,6 +71,10 @@ check-native: ## The native extension: symbols, foreign tables, import, faults
 check-doors: ## The tenant context behind a pooler and under SQLAlchemy
 	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_integrated_objects
 	$(private) --without native -- tests/sqlalchemy/run
+
+check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; as root, half an hour
+	@packaging/install-dependencies matrix
+	tests/matrix/run $(versions)
 
 check-command: ## The command, from outside
 	ROWHOUSE=$(abspath $(command)) tests/command/run

@@ -22,10 +22,10 @@ constexpr int kStepsPerInterruptCheck = 250;
 constexpr int kSqlBytesMax = 10 * 1024 * 1024;  // the file's own schema included
 constexpr int kPatternBytesMax = 1000;          // a generated column's pattern may cost exponential time
 
-std::string quoted(const std::string& path) { return "\"" + printable(path, PATH_MAX) + "\""; }
+std::string in_quotes(const std::string& path) { return "\"" + printable(path, PATH_MAX) + "\""; }
 
 Status wrong_kind(const std::string& path, const char* what) {
-  return Status{"42809", quoted(path) + " is " + what + ", not a SQLite file", "",
+  return Status{"42809", in_quotes(path) + " is " + what + ", not a SQLite file", "",
                 "Name a regular file; links are not followed."};
 }
 
@@ -37,16 +37,16 @@ Status check_path(const std::string& path) {
   if (::lstat(path.c_str(), &status) != 0) {
     const int error = errno;
     if (error == ENOENT || error == ENOTDIR)
-      return Status{"58P01", "there is no file " + quoted(path), "", "Check the path's spelling."};
+      return Status{"58P01", "there is no file " + in_quotes(path), "", "Check the path's spelling."};
     return Status{error == EACCES ? "42501" : "58030",
-                  "could not look at " + quoted(path) + ": " + std::generic_category().message(error)};
+                  "could not look at " + in_quotes(path) + ": " + std::generic_category().message(error)};
   }
   if (S_ISDIR(status.st_mode)) return wrong_kind(path, "a folder");
   if (S_ISLNK(status.st_mode)) return wrong_kind(path, "a link");
   if (!S_ISREG(status.st_mode)) return wrong_kind(path, "a device, pipe or socket");
-  if (status.st_size == 0) return Status{"22P04", quoted(path) + " is empty: it holds no bytes, hence no database"};
+  if (status.st_size == 0) return Status{"22P04", in_quotes(path) + " is empty: it holds no bytes, hence no database"};
   if (status.st_size < kHeaderBytes)
-    return Status{"22P04", quoted(path) + " is too short for a SQLite database",
+    return Status{"22P04", in_quotes(path) + " is too short for a SQLite database",
                   "It holds " + std::to_string(status.st_size) + " bytes; the header alone has 100.",
                   "The file seems to be cut short: take it from a backup."};
   return {};
@@ -70,9 +70,9 @@ Status read_header(sqlite3* connection, const std::string& path, bool& wal_mode)
   char header[kHeaderBytes] = {};
   if (sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file ||
       !file->pMethods || file->pMethods->xRead(file, header, kHeaderBytes, 0) != SQLITE_OK)
-    return Status{"58030", "could not read the header of " + quoted(path)};
+    return Status{"58030", "could not read the header of " + in_quotes(path)};
   if (std::memcmp(header, kMagic, sizeof kMagic) != 0)
-    return Status{"22P04", quoted(path) + " is not a SQLite database, or it is encrypted",
+    return Status{"22P04", in_quotes(path) + " is not a SQLite database, or it is encrypted",
                   "Its first bytes are not SQLite's header.", "Decrypt it first, or leave it out."};
   wal_mode = header[18] == 2 || header[19] == 2;
   return {};
@@ -162,9 +162,9 @@ Status Source::open_in_place() {
   if (code != SQLITE_OK) {
     const int error = connection_ ? sqlite3_system_errno(connection_) : 0;
     if (error == EACCES || error == EPERM)
-      return Status{"42501", "no permission to read " + quoted(path_), "",
+      return Status{"42501", "no permission to read " + in_quotes(path_), "",
                     "Let this user read the file and its folder."};
-    return failure(code, "open " + quoted(path_));
+    return failure(code, "open " + in_quotes(path_));
   }
   bool wal_mode = false;
   if (Status status = read_header(connection_, path_, wal_mode); !status.ok()) return status;
@@ -184,11 +184,11 @@ Status Source::open_copy() {
   std::string folder;
   Status status = copy_database(resolve_folders(path_), options_, folder);
   if (!status.ok()) {
-    status.message = quoted(path_) + ": " + status.message;
+    status.message = in_quotes(path_) + ": " + status.message;
   } else {
     const int code = sqlite3_open_v2((folder + kCopyName).c_str(), &connection_,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
-    status = code == SQLITE_OK ? begin_snapshot() : failure(code, "open a private copy of " + quoted(path_));
+    status = code == SQLITE_OK ? begin_snapshot() : failure(code, "open a private copy of " + in_quotes(path_));
   }
   // Once the snapshot is begun the open files suffice: whatever ends this process, no copy stays behind.
   if (!folder.empty()) remove_copy(folder);
@@ -209,7 +209,7 @@ Status Source::begin_snapshot() {
                         nullptr, nullptr, nullptr);
   }
   if (code != SQLITE_OK) {
-    Status status = failure(code, "read the schema of " + quoted(path_));
+    Status status = failure(code, "read the schema of " + in_quotes(path_));
     if ((code & 0xff) == SQLITE_ERROR) {
       status.sqlstate = sqlstate_of(SQLITE_FORMAT);
       status.hint = "The file is damaged, or written by a newer SQLite than " SQLITE_VERSION ".";
@@ -228,9 +228,9 @@ Status Source::check_integrity() {
     finding.clear();
     code = run_check(connection_, "PRAGMA quick_check(100)", finding);
   }
-  if (code != SQLITE_OK) return failure(code, "check " + quoted(path_));
+  if (code != SQLITE_OK) return failure(code, "check " + in_quotes(path_));
   if (finding.empty()) return {};
-  return Status{"22P04", quoted(path_) + " is damaged: SQLite's integrity check fails", printable(finding, 1000),
+  return Status{"22P04", in_quotes(path_) + " is damaged: SQLite's integrity check fails", printable(finding, 1000),
                 "Recover the file with SQLite's tools or take it from a backup; nothing of it was read.",
                 SQLITE_CORRUPT};
 }

@@ -7,7 +7,6 @@ CREATE TABLE IF NOT EXISTS rowhouse.access_grant (
   granted_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE rowhouse.access_grant IS 'Who was given access, of which kind; tables protected later follow it';
-REVOKE ALL ON rowhouse.access_grant FROM PUBLIC;
 
 -- What a kind holds on a table and on the sequences of its columns. TRUNCATE, TRIGGER and REFERENCES know no rows;
 -- SELECT on a sequence tells how many rows all tenants have made together.

@@ -12,7 +12,6 @@ CREATE TABLE IF NOT EXISTS rowhouse.tenant_column (
 );
 COMMENT ON TABLE rowhouse.tenant_column IS
   'Further names of columns that hold the tenant, beside company_id and tenant_id: for audit() and guard_tables()';
-REVOKE ALL ON rowhouse.tenant_column FROM PUBLIC;
 
 CREATE TABLE IF NOT EXISTS rowhouse.mark (
   object text CONSTRAINT mark_pkey PRIMARY KEY
@@ -22,7 +21,6 @@ CREATE TABLE IF NOT EXISTS rowhouse.mark (
   marked_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE rowhouse.mark IS 'What is shared or exempt on purpose, and why; audit() lists it as info';
-REVOKE ALL ON rowhouse.mark FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION rowhouse.tenant_column_names() RETURNS name[]
   LANGUAGE sql STABLE

@@ -46,9 +46,6 @@ COMMENT ON COLUMN rowhouse.import_reject.column_name IS 'The column at fault; NU
 COMMENT ON COLUMN rowhouse.import_reject.value IS 'The value as found in the source';
 COMMENT ON COLUMN rowhouse.import_reject.value_text IS 'The first 200 bytes of the value, readable';
 
--- Both hold what belongs to every tenant.
-REVOKE ALL ON rowhouse.import_chunk, rowhouse.import_reject FROM PUBLIC;
-
 -- Columns of a table as a stage has them: types, collations and defaults, no constraint, nothing generated.
 CREATE OR REPLACE FUNCTION rowhouse.stage_columns(relation regclass) RETURNS text
   LANGUAGE plpgsql STABLE

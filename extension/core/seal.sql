@@ -17,7 +17,6 @@ CREATE TABLE IF NOT EXISTS rowhouse.seal_key (
 COMMENT ON TABLE rowhouse.seal_key IS 'Keys that tokens are checked against, for no role but the owner';
 COMMENT ON COLUMN rowhouse.seal_key.expires_at IS
   'End of grace of a key that was rotated out; NULL for the current one';
-REVOKE ALL ON rowhouse.seal_key FROM PUBLIC;
 ALTER TABLE rowhouse.seal_key ENABLE ROW LEVEL SECURITY;
 
 -- One row while the database is sealed. It is dumped: a restored database stays sealed, and closed until rotate_key().
@@ -26,7 +25,6 @@ CREATE TABLE IF NOT EXISTS rowhouse.seal_state (
   sealed_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE rowhouse.seal_state IS 'Holds a row while the database is sealed';
-REVOKE ALL ON rowhouse.seal_state FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION rowhouse.is_sealed() RETURNS boolean
   LANGUAGE sql STABLE PARALLEL SAFE

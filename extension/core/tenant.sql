@@ -39,7 +39,6 @@ CREATE TABLE IF NOT EXISTS rowhouse.tenant (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE rowhouse.tenant IS 'The tenants that may be set as the current one';
-REVOKE ALL ON rowhouse.tenant FROM PUBLIC;
 
 -- Application roles set a tenant without being able to read the registry: this is all they learn of it, one id at a
 -- time.
