@@ -3,8 +3,8 @@
 SELECT rowhouse.version() ~ '^[0-9]+\.[0-9]+\.[0-9]+' AS is_version;
 -- Functions that PUBLIC may call, and those that run with their owner's rights.
 SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'rowhouse'::regnamespace AND has_function_privilege('regress_app', p.oid, 'EXECUTE')
-  AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') ORDER BY 1::text COLLATE "C";
-SELECT oid::regprocedure, proconfig FROM pg_proc WHERE pronamespace = 'rowhouse'::regnamespace AND prosecdef;
+  AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT p.oid::regprocedure, proconfig FROM pg_proc AS p WHERE pronamespace = 'rowhouse'::regnamespace AND prosecdef ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- Every PL/pgSQL function has its search path pinned, temporary objects last; every SQL function has a body parsed beforehand.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'rowhouse'::regnamespace
   AND CASE WHEN prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql')

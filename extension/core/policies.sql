@@ -11,12 +11,6 @@
 -- to the current tenant as before; it comes under the floor when grant_access() or protect() is called again
 -- (is_protected() says no until then).
 
--- Replaced by functions that know of row kinds; an older installation has these.
-DROP FUNCTION IF EXISTS rowhouse.protect(regclass, name), rowhouse.protect_one(regclass, name),
-  rowhouse.check_target(regclass, name), rowhouse.check_rows(regclass, name), rowhouse.wanted_policies(regclass, name),
-  rowhouse.stale_policies(regclass, name), rowhouse.apply_policies(regclass, name),
-  rowhouse.is_protected(regclass, name), rowhouse.apply_grants(regclass);
-
 -- The floor needs somebody to bind. Where only exempt roles reach a table it is this one, whose members could read the
 -- database's files anyway.
 CREATE OR REPLACE FUNCTION rowhouse.bound_roles(relation regclass) RETURNS oid[]
