@@ -22,3 +22,23 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT rowhouse.create_tenant(id) FROM unnest(ARRAY['acme', 'bolt', 'rival']) AS id;
 SELECT rowhouse.suspend_tenant('rival');
+-- What becomes of a finding when its remedy is run: gone, and nothing worse in its place. Everything is undone.
+CREATE FUNCTION regress.mend(severity text, rule text, object text, remedy text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  ranks text[] := ARRAY['info', 'warning', 'error'];
+  before text[] := ARRAY(SELECT concat_ws(' ', a.severity, a.rule, a.object) FROM rowhouse.audit() AS a);
+  worse text;
+BEGIN
+  EXECUTE replace(remedy, ' CONCURRENTLY', '');
+  IF EXISTS (SELECT FROM rowhouse.audit() AS a WHERE (a.rule, a.object) = (mend.rule, mend.object)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'RH001', MESSAGE = 'still there';
+  END IF;
+  SELECT string_agg(concat_ws(' ', a.severity, a.rule, a.object), ', ') INTO worse FROM rowhouse.audit() AS a
+    WHERE array_position(ranks, a.severity) >= greatest(2, array_position(ranks, mend.severity))
+      AND concat_ws(' ', a.severity, a.rule, a.object) <> ALL (before);
+  RAISE EXCEPTION USING ERRCODE = 'RH001', MESSAGE = coalesce('made ' || worse, 'mended');
+EXCEPTION WHEN SQLSTATE 'RH001' THEN
+  RETURN SQLERRM;
+WHEN OTHERS THEN
+  RETURN format('failed: %s %s', SQLSTATE, SQLERRM);
+END $$;

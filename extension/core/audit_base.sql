@@ -87,21 +87,25 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_tenant_tables()
 AS $function$
 BEGIN
   RETURN QUERY
-    WITH RECURSIVE candidate AS (
-      SELECT c.oid, c.relkind, c.relname, a.attname, a.attnum
+    WITH RECURSIVE protection AS MATERIALIZED (
+      SELECT p.table_name::oid AS relation, p.tenant_column AS name, p.row_kind FROM rowhouse.protected_tables AS p
+    ), named AS MATERIALIZED (
+      SELECT n.name, CASE n.name WHEN 'company_id' THEN 1 WHEN 'tenant_id' THEN 2 ELSE 3 END AS place
+        FROM unnest(rowhouse.tenant_column_names()) AS n(name)
+    ), tenant_attribute AS MATERIALIZED (
+      SELECT DISTINCT ON (t.attrelid) t.attrelid AS relation, t.attname, t.attnum
+        FROM pg_attribute AS t
+        LEFT JOIN protection AS p ON p.relation = t.attrelid AND p.name = t.attname
+        LEFT JOIN named ON named.name = t.attname
+        WHERE t.attnum > 0 AND NOT t.attisdropped AND (p.name IS NOT NULL OR named.name IS NOT NULL)
+        ORDER BY t.attrelid, p.name, named.place, t.attnum
+    ), candidate AS MATERIALIZED (
+      SELECT c.oid, c.relkind, a.attname, a.attnum
         FROM pg_class AS c
-        LEFT JOIN LATERAL (
-          SELECT t.attname, t.attnum FROM pg_attribute AS t
-            WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped
-              AND (t.attname = ANY (rowhouse.tenant_column_names())
-                OR EXISTS (SELECT FROM rowhouse.protected_tables AS p
-                             WHERE p.table_name = c.oid AND p.tenant_column = t.attname))
-            ORDER BY EXISTS (SELECT FROM rowhouse.protected_tables AS p
-                               WHERE p.table_name = c.oid AND p.tenant_column = t.attname) DESC,
-              array_position(ARRAY['company_id', 'tenant_id']::name[], t.attname), t.attnum
-            LIMIT 1) AS a ON true
+        LEFT JOIN tenant_attribute AS a ON a.relation = c.oid
         WHERE c.relkind IN ('r', 'p', 'f', 'm') AND NOT rowhouse.is_foreign_schema(c.relnamespace)
           AND NOT rowhouse.is_marked(rowhouse.relation_object(c.oid))
+          AND NOT EXISTS (SELECT FROM protection AS p WHERE p.relation = c.oid AND p.row_kind = 'reference')
           AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                             AND d.deptype = 'e')
     ), held(relation, via) AS (
@@ -184,5 +188,70 @@ BEGIN
   RETURN has_schema_privilege(role, (SELECT c.relnamespace FROM pg_class AS c WHERE c.oid = relation), 'USAGE')
     AND (has_table_privilege(role, relation, privileges)
       OR (known IS NOT NULL AND has_any_column_privilege(role, relation, known)));
+END
+$function$;
+
+-- The first of some identities that has one of the privileges, as a name; NULL when none has.
+CREATE OR REPLACE FUNCTION rowhouse.audit_who_reaches(identities oid[], relation oid, privileges text) RETURNS text
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  identity oid;
+BEGIN
+  FOREACH identity IN ARRAY identities LOOP
+    IF rowhouse.audit_reaches(identity, relation, privileges) THEN
+      RETURN rowhouse.role_name(identity);
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END
+$function$;
+
+-- Application roles: those who were given access as such or hold a grant on a table of tenants' rows that is not their
+-- own, and login roles that have, or may take, the privileges of one. Not the database's owner for being a member:
+-- who runs migrations owns tables, or is a member of their owner, and is no application.
+CREATE OR REPLACE FUNCTION rowhouse.audit_applications() RETURNS SETOF oid
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  way text := CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+  RETURN QUERY
+    WITH holder AS MATERIALIZED (
+      SELECT g.role::oid AS role FROM rowhouse.access_grant AS g WHERE g.kind = 'app'
+      UNION
+      SELECT a.grantee
+        FROM rowhouse.audit_tenant_tables() AS t JOIN pg_class AS c ON c.oid = t.relation
+        CROSS JOIN LATERAL (
+          SELECT r.grantee FROM aclexplode(c.relacl) AS r
+          UNION SELECT r.grantee FROM pg_attribute AS m CROSS JOIN aclexplode(m.attacl) AS r
+                  WHERE m.attrelid = c.oid) AS a
+        WHERE a.grantee <> 0 AND a.grantee <> c.relowner
+    )
+    SELECT holder.role FROM holder JOIN pg_roles AS r ON r.oid = holder.role
+      WHERE NOT rowhouse.is_unjudged(r.oid)
+    UNION
+    SELECT r.oid
+      FROM pg_roles AS r JOIN holder ON pg_has_role(r.oid, holder.role, 'USAGE') OR pg_has_role(r.oid, holder.role, way)
+      WHERE r.rolcanlogin AND NOT rowhouse.is_unjudged(r.oid) AND NOT rowhouse.is_unjudged(holder.role)
+        AND r.oid <> (SELECT d.datdba FROM pg_database AS d WHERE d.datname = current_database());
+END
+$function$;
+
+-- Whose reach counts where rows are not read but guessed at: application roles and PUBLIC; without any application role
+-- every identity. Who owns a table and runs its migrations learns nothing from its keys.
+CREATE OR REPLACE FUNCTION rowhouse.audit_suspects() RETURNS oid[]
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  suspects oid[] := ARRAY(SELECT a.oid FROM rowhouse.audit_applications() AS a(oid) ORDER BY a.oid);
+BEGIN
+  IF suspects = '{}' THEN
+    suspects := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i WHERE i.identity <> 0 ORDER BY i.identity);
+  END IF;
+  RETURN suspects || 0::oid;
 END
 $function$;
