@@ -17,7 +17,7 @@ namespace rowhouse {
 namespace {
 
 // The server's own quoting; `name` has no NUL, which the catalog makes sure of.
-std::string quoted(const std::string& name) {
+std::string in_quotes(const std::string& name) {
   const char* const text = name.c_str();
   return pg_call([&] { return quote_identifier(text); });
 }
@@ -48,17 +48,17 @@ bool is_wanted(const ImportForeignSchemaStmt* statement, const std::string& name
 
 std::string create_foreign_table(const bridge::TableProfile& profile, const std::string& name,
                                  const char* server_name) {
-  std::string sql = "CREATE FOREIGN TABLE " + quoted(name) + " (";
+  std::string sql = "CREATE FOREIGN TABLE " + in_quotes(name) + " (";
   std::vector<std::string> taken;
   for (std::size_t i = 0; i < profile.table.columns.size(); ++i) {
     const bridge::Column& column = profile.table.columns[i];
     const bridge::TypeDecision decision =
         bridge::decide_type(column.declared_type, profile.columns[i], column.primary_key_position > 0);
     taken.push_back(bridge::fit_column_name(column.name, taken));
-    sql += (i > 0 ? ", " : "") + quoted(taken.back()) + " " + bridge::sql_name(decision.type);
+    sql += (i > 0 ? ", " : "") + in_quotes(taken.back()) + " " + bridge::sql_name(decision.type);
     if (taken.back() != column.name) sql += " OPTIONS (\"column\" " + literal(column.name) + ")";
   }
-  return sql + ") SERVER " + quoted(server_name) + " OPTIONS (\"table\" " + literal(profile.table.name) + ")";
+  return sql + ") SERVER " + in_quotes(server_name) + " OPTIONS (\"table\" " + literal(profile.table.name) + ")";
 }
 
 std::vector<std::string> create_statements(const ImportForeignSchemaStmt* statement, const char* path,

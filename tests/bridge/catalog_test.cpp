@@ -33,7 +33,7 @@ TEST(Catalog, ReadsColumnsKeysAndIndexes) {
       "CREATE UNIQUE INDEX u ON child(name, x); CREATE INDEX p ON child(x) WHERE x > 1;"
       "CREATE INDEX e ON child(lower(name)); INSERT INTO child(x) VALUES (1)");
   ASSERT_EQ(catalog.tables.size(), 2u) << "sqlite_sequence is no table of the user's";
-  const Table& child = table_of(catalog, "child");
+  const Table child = table_of(catalog, "child");
   EXPECT_EQ(child.rowid_alias, "id");
   EXPECT_EQ(child.columns[1].declared_type, "VARCHAR(20)");
   EXPECT_EQ(child.columns[1].default_sql, "'x''y'");
@@ -84,7 +84,7 @@ TEST(Catalog, KnowsStrictAndGeneratedColumns) {
                    "CREATE TABLE s(a INT, b ANY) STRICT;"
                    "CREATE TABLE g(a, b AS (a * 2) VIRTUAL, c TEXT GENERATED ALWAYS AS (a || 'x') STORED)");
   EXPECT_EQ(table_of(catalog, "s").columns[1].declared_type, "ANY");
-  const Table& g = table_of(catalog, "g");
+  const Table g = table_of(catalog, "g");
   ASSERT_EQ(g.columns.size(), 3u);
   EXPECT_FALSE(g.columns[0].generated);
   EXPECT_TRUE(g.columns[1].generated && g.columns[2].generated);
