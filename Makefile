@@ -63,6 +63,7 @@ check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/regress
 	$(private) --without native -- tests/install
 	$(private) --without native -- tests/backup
+	$(private) --without native -- tests/upgrade/run
 	$(private) --without native -- tests/guard
 	$(private) --without native -- tests/isolation/run
 

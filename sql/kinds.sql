@@ -93,7 +93,11 @@ BEGIN
   RESET ROLE;
   RETURN seen;
 END $$;
-SELECT role, tenant, regress.effective(role, tenant) FROM unnest(ARRAY['regress_app', 'regress_owner', 'regress_admin']) AS role, unnest(ARRAY['acme', 'bolt', 'rival', '']) AS tenant;
+SELECT role, tenant, regress.effective(role, tenant) FROM unnest(ARRAY['regress_app', 'regress_owner', 'regress_admin']) AS role, unnest(ARRAY['acme', 'bolt', 'rival', '']) AS tenant
+  WHERE (role, tenant) <> ('regress_admin', 'rival');
+-- Before PostgreSQL 15 the view asks as the table's owner, whom the policies bind, for the exempt as well.
+CREATE FUNCTION regress.exempt_sees(seen text, told text) RETURNS boolean LANGUAGE sql RETURN seen IS NOT DISTINCT FROM CASE WHEN current_setting('server_version_num')::int >= 150000 THEN told END;
+SELECT regress.exempt_sees(regress.effective('regress_admin', 'rival'), 'color:black lang:en size:m') AS suspended;
 SELECT call, t.* FROM unnest(ARRAY[$$'app.setting', ARRAY['nothing']$$, $$'app.currency'$$, $$NULL$$]) AS call, regress.try(format('SELECT rowhouse.create_effective_view(%s)', call)) AS t;
 -- Life of a tenant: reference rows are nobody's, defaults are not a tenant's.
 SET ROLE regress_admin;
@@ -111,7 +115,7 @@ SELECT state, message, hint FROM regress.try($$SELECT rowhouse.import_merge(rowh
 CREATE TEMPORARY TABLE key AS SELECT rowhouse.seal();
 SELECT bool_and(rowhouse.is_protected(table_name, tenant_column)) FROM rowhouse.protected_tables;
 SELECT a.number, a.outcome FROM regress.attempt('regress_app', 'acme') AS a WHERE number IN (1, 7, 15);
-SELECT regress.effective('regress_app', 'acme') AS set, regress.effective('regress_admin', 'bolt') AS admin;
+SELECT regress.effective('regress_app', 'acme') AS set, regress.exempt_sees(regress.effective('regress_admin', 'bolt'), 'color:grey lang:en size:xl') AS admin;
 SELECT rowhouse.unseal(), rowhouse.revoke_access('regress_admin'), rowhouse.revoke_access('regress_app');
 -- Taken back exactly.
 SELECT rowhouse.unprotect('app.currency'), rowhouse.unprotect('app.setting');
@@ -159,7 +163,7 @@ RESET ROLE;
 SELECT * FROM regress.try($$SELECT rowhouse.create_effective_view('app.by_number')$$);
 SELECT rowhouse.create_effective_view('app.by_name', ARRAY['name', 'kind']);
 SELECT rowhouse.drop_tenant('7', purge => true), rowhouse.drop_tenant('8', purge => true);
-DROP FUNCTION regress.attempt, regress.effective;
+DROP FUNCTION regress.attempt, regress.effective, regress.exempt_sees;
 DROP VIEW regress.attempts, regress.state;
 DROP TABLE regress.before, app.setting, app.currency, app.fixed, app.by_part, app.by_uuid;
 DROP TABLE app.by_name, app.by_number CASCADE;

@@ -24,3 +24,8 @@ prepare_stand_in() {
   chown --reference="$PGHOST" "$(extension_folder)"
   "$PG_PREFIX_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d "$database" -v role="$role" -f tests/pgtle/stand_in.sql
 }
+
+# pg_tle works only where it is loaded when the server starts.
+has_pg_tle() {
+  [[ $("$PG_PREFIX_BIN/psql" -X -q -A -t -c "SELECT current_setting('shared_preload_libraries') ~ '\ypg_tle\y'") == t ]]
+}
