@@ -128,8 +128,15 @@ COMMIT;
 SELECT 1 / (count(*) = 0)::int FROM ticket;
 \\endpipeline
 """)
+        self.pipelines("extended", script)
+        if os.environ["POOLER_PREPARED"] == "yes":
+            self.pipelines("prepared", script)
+            administer("SET server_reset_query_always = 1")
+            self.pipelines("prepared", script)
+
+    def pipelines(self, protocol, script):
         made = subprocess.run(
-            [os.environ["PG_PREFIX_BIN"] + "/pgbench", "--no-vacuum", "--protocol=extended", "--client=8",
+            [os.environ["PG_PREFIX_BIN"] + "/pgbench", "--no-vacuum", "--protocol=" + protocol, "--client=8",
              "--transactions=100", "--file=" + script, f"--host={HOST}", f"--port={PORT}", "--username=pooler_app",
              self.database], capture_output=True, text=True, check=False)
         self.assertEqual(made.returncode, 0, made.stderr)
