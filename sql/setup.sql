@@ -30,13 +30,11 @@ DECLARE
   worse text;
 BEGIN
   EXECUTE replace(remedy, ' CONCURRENTLY', '');
-  IF EXISTS (SELECT FROM rowhouse.audit() AS a WHERE (a.rule, a.object) = (mend.rule, mend.object)) THEN
-    RAISE EXCEPTION USING ERRCODE = 'RH001', MESSAGE = 'still there';
-  END IF;
   SELECT string_agg(concat_ws(' ', a.severity, a.rule, a.object), ', ') INTO worse FROM rowhouse.audit() AS a
-    WHERE array_position(ranks, a.severity) >= greatest(2, array_position(ranks, mend.severity))
-      AND concat_ws(' ', a.severity, a.rule, a.object) <> ALL (before);
-  RAISE EXCEPTION USING ERRCODE = 'RH001', MESSAGE = coalesce('made ' || worse, 'mended');
+    WHERE (a.rule, a.object) = (mend.rule, mend.object)
+      OR array_position(ranks, a.severity) >= greatest(2, array_position(ranks, mend.severity))
+        AND concat_ws(' ', a.severity, a.rule, a.object) <> ALL (before);
+  RAISE EXCEPTION USING ERRCODE = 'RH001', MESSAGE = coalesce('left ' || worse, 'mended');
 EXCEPTION WHEN SQLSTATE 'RH001' THEN
   RETURN SQLERRM;
 WHEN OTHERS THEN

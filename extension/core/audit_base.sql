@@ -240,18 +240,26 @@ BEGIN
 END
 $function$;
 
--- Whose reach counts where rows are not read but guessed at: application roles and PUBLIC; without any application role
--- every identity. Who owns a table and runs its migrations learns nothing from its keys.
-CREATE OR REPLACE FUNCTION rowhouse.audit_suspects() RETURNS oid[]
+-- Application roles and PUBLIC: whose reach counts where it is not rows that are read. Who owns a table and runs its
+-- migrations learns nothing from its keys. With or_others every identity stands in where there is no application role.
+CREATE OR REPLACE FUNCTION rowhouse.audit_suspects(or_others boolean DEFAULT false) RETURNS oid[]
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   suspects oid[] := ARRAY(SELECT a.oid FROM rowhouse.audit_applications() AS a(oid) ORDER BY a.oid);
 BEGIN
-  IF suspects = '{}' THEN
+  IF suspects = '{}' AND or_others THEN
     suspects := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i WHERE i.identity <> 0 ORDER BY i.identity);
   END IF;
   RETURN suspects || 0::oid;
 END
 $function$;
+
+-- Of several, the one to try it as.
+CREATE OR REPLACE FUNCTION rowhouse.proof_role(grantees text) RETURNS text
+  LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT coalesce(min(name) FILTER (WHERE name <> 'PUBLIC'), 'any_role')
+    FROM string_to_table(grantees, ', ') AS names(name);
+END;

@@ -104,7 +104,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_foreign_keys()
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  suspects oid[] := rowhouse.audit_suspects();
+  suspects oid[] := rowhouse.audit_suspects(or_others => true);
   entry record;
   writer text;
   destroyer text;
@@ -223,7 +223,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_unique_keys()
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  suspects oid[] := rowhouse.audit_suspects();
+  suspects oid[] := rowhouse.audit_suspects(or_others => true);
   entry record;
   writer text;
   columns text;
@@ -318,7 +318,7 @@ BEGIN
     SELECT 'warning', 'sequence-open', rowhouse.relation_object(o.sequence),
         format('Open to %s by %s, and it numbers the rows of all tenants in %s: SELECT tells how many there are, '
           'UPDATE lets one tenant stop the others'' inserts. Proof: SET ROLE %s; %s', o.grantees, o.privileges, o.relation,
-          split_part(o.grantees, ', ', 1), CASE WHEN o.privileges ~ 'SELECT' THEN format('SELECT last_value FROM %s',
+          rowhouse.proof_role(o.grantees), CASE WHEN o.privileges ~ 'SELECT' THEN format('SELECT last_value FROM %s',
             o.sequence::regclass) ELSE format('SELECT setval(%L, 1)', o.sequence::regclass) END),
         format('GRANT USAGE ON SEQUENCE %s TO %s; REVOKE SELECT, UPDATE ON SEQUENCE %1$s FROM %2$s', o.sequence::regclass,
           o.grantees)
