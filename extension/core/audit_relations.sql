@@ -113,7 +113,7 @@ BEGIN
 END
 $function$;
 
--- What makes a policy weaker than it reads: rows that belong to nobody, and grants to every role there will be.
+-- What makes policies weaker than they read, or of no use: rows that belong to nobody, and no policy at all.
 CREATE OR REPLACE FUNCTION rowhouse.judge_table_form(relation oid, tenant_column name, parent oid, has_rls boolean)
   RETURNS TABLE(severity text, rule text, object text, detail text, remedy text)
   LANGUAGE plpgsql STABLE
@@ -135,17 +135,6 @@ BEGIN
         AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = a.atttypid AND t.typnotnull)
         AND NOT EXISTS (SELECT FROM rowhouse.protected_tables AS p
                           WHERE p.table_name = relation AND p.row_kind <> 'own');
-  RETURN QUERY
-    SELECT 'warning', 'granted-to-public', rowhouse.relation_object(relation),
-        format('PUBLIC holds %s on %s: every role there is and will be asks its policies, and rests on them alone.',
-          string_agg(DISTINCT held.privilege_type, ', '), relation::regclass)
-          || rowhouse.prove_as(NULL, format('SELECT count(*) FROM %s', relation::regclass)),
-        format('REVOKE ALL ON %s FROM PUBLIC', relation::regclass)
-      FROM (SELECT a.* FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.oid = relation
-            UNION ALL SELECT a.* FROM pg_attribute AS t, aclexplode(t.attacl) AS a WHERE t.attrelid = relation) AS held
-      WHERE held.grantee = 0 AND has_rls
-        AND held.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-      HAVING count(*) > 0;
   RETURN QUERY
     SELECT 'info', 'no-policy', rowhouse.relation_object(relation),
         format('%s has row security and no permissive policy: it reads as empty for everybody it binds.',

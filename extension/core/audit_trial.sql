@@ -95,7 +95,8 @@ BEGIN
 END
 $function$;
 
--- The policies that apply to a role, as the server chooses them.
+-- The policies that apply to a role, as the server chooses them; but for those made for exempt roles alone: who has the
+-- privileges of such a role is a finding about roles.
 CREATE OR REPLACE FUNCTION rowhouse.policies_for(relation oid, role oid) RETURNS oid[]
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
@@ -107,7 +108,8 @@ BEGIN
       FROM pg_policy AS p
       WHERE p.polrelid = relation AND EXISTS (
         SELECT FROM unnest(p.polroles) AS bound(role)
-          WHERE bound.role = 0 OR (policies_for.role <> 0 AND pg_has_role(policies_for.role, bound.role, 'USAGE'))));
+          WHERE bound.role = 0 OR (policies_for.role <> 0 AND pg_has_role(policies_for.role, bound.role, 'USAGE')
+            AND (NOT p.polpermissive OR NOT rowhouse.is_unjudged(bound.role)))));
 END
 $function$;
 
