@@ -127,8 +127,8 @@ COMMIT;
 DO $$
 BEGIN
   IF current_setting('server_version_num')::int >= 150000 THEN
-    CREATE TABLE app.single (id int CONSTRAINT single_key UNIQUE NULLS NOT DISTINCT, x int);
-    CREATE UNIQUE INDEX single_x ON app.single (x) NULLS NOT DISTINCT;
+    EXECUTE 'CREATE TABLE app.single (id int CONSTRAINT single_key UNIQUE NULLS NOT DISTINCT, x int)';
+    EXECUTE 'CREATE UNIQUE INDEX single_x ON app.single (x) NULLS NOT DISTINCT';
     PERFORM rowhouse.adopt('app.single', tenant => 'acme');
     ASSERT 2 = (SELECT count(*) FROM pg_index WHERE indrelid = 'app.single'::regclass AND (to_jsonb(pg_index) ->> 'indnullsnotdistinct')::boolean AND indnkeyatts = 2);
     DROP TABLE app.single;

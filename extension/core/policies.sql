@@ -77,10 +77,12 @@ BEGIN
   suspension := rowhouse.suspension_condition(tenant_column, type, row_kind);
   -- Citus makes every policy permissive on the shards: there the suspension stands inside of the others.
   IF suspension.condition IS NOT NULL AND rowhouse.is_distributed(relation) THEN
-    may.writes := format('%s AND %s', may.writes, suspension.condition);
-    may.printed_writes := format('(%s AND %s)', may.printed_writes, suspension.printed);
-    may.reads := may.writes;
-    may.printed_reads := may.printed_writes;
+    may.reads := format('(%s) AND %s', may.reads, suspension.condition);
+    may.printed_reads := format('(%s AND %s)', may.printed_reads, suspension.printed);
+    IF row_kind <> 'reference' THEN
+      may.writes := format('%s AND %s', may.writes, suspension.condition);
+      may.printed_writes := format('(%s AND %s)', may.printed_writes, suspension.printed);
+    END IF;
     suspension.condition := NULL;
   END IF;
   RETURN QUERY

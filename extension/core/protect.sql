@@ -104,6 +104,33 @@ BEGIN
 END
 $function$;
 
+-- Shared rows that refer to a tenant's own would be deleted or changed with it, for all: foreign keys act past the
+-- policies.
+CREATE OR REPLACE FUNCTION rowhouse.check_shared_keys(target regclass, tenant_column name, row_kind text) RETURNS void
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  key record;
+BEGIN
+  SELECT k.conname, k.conrelid::regclass AS relation, k.confrelid::regclass AS referred INTO key
+    FROM pg_constraint AS k
+    JOIN rowhouse.protected_tables AS t ON t.table_name = k.confrelid AND t.row_kind = 'own'
+    WHERE k.contype = 'f' AND k.conrelid IN (SELECT f.relation FROM rowhouse.family(target) AS f)
+      AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+      AND (check_shared_keys.row_kind = 'reference' OR NOT EXISTS (
+        SELECT FROM pg_attribute AS a
+          WHERE a.attrelid = k.conrelid AND a.attname = check_shared_keys.tenant_column AND a.attnum = ANY (k.conkey)))
+    ORDER BY k.oid LIMIT 1;
+  IF FOUND THEN
+    RAISE object_not_in_prerequisite_state USING
+      MESSAGE = format('%s refers by %I to %s: a tenant who deletes or changes a row of its own there would do so here '
+        'for all', key.relation, key.conname, key.referred),
+      HINT = 'Let the foreign key do nothing (NO ACTION), or drop it: what all share refers to what all share.';
+  END IF;
+END
+$function$;
+
 -- The same for the table and its tenant column, which reference rows go without.
 CREATE OR REPLACE FUNCTION rowhouse.check_target(target regclass, tenant_column name, row_kind text) RETURNS void
   LANGUAGE plpgsql STABLE
@@ -120,6 +147,9 @@ BEGIN
     RAISE null_value_not_allowed USING MESSAGE = 'protect wants a table and the name of its tenant column, got NULL';
   END IF;
   PERFORM rowhouse.check_family(target);
+  IF row_kind <> 'own' THEN
+    PERFORM rowhouse.check_shared_keys(target, tenant_column, row_kind);
+  END IF;
   IF row_kind = 'reference' THEN
     RETURN;
   END IF;
