@@ -62,6 +62,7 @@ check-sanitized: ## The unit tests by clang with the address and undefined behav
 check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/regress
 	$(private) --without native -- tests/install
+	$(private) --without native -- tests/audit/run
 	$(private) --without native -- tests/backup
 	$(private) --without native -- tests/upgrade/run
 	$(private) --without native -- tests/guard

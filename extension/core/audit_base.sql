@@ -56,7 +56,7 @@ BEGIN ATOMIC
   SELECT format('function:%I.%I', n.nspname, p.proname)
       || CASE WHEN EXISTS (SELECT FROM pg_proc AS o
                              WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname AND o.oid <> p.oid)
-         THEN '(' || pg_get_function_identity_arguments(p.oid) || ')' ELSE '' END
+         THEN '(' || oidvectortypes(p.proargtypes) || ')' ELSE '' END
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE p.oid = function_object.function;
 END;
 
