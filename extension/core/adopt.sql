@@ -254,6 +254,11 @@ DECLARE
   statement text;
 BEGIN
   PERFORM rowhouse.check_adoption(target, tenant_column);
+  -- No key and no part may come to it while the statements are made.
+  IF dry_run IS NOT TRUE THEN
+    PERFORM rowhouse.enter_gate();
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
+  END IF;
   IF through IS NOT NULL AND tenant IS NOT NULL THEN
     RAISE invalid_parameter_value USING
       MESSAGE = 'adopt takes the rows'' tenant through foreign keys or is told one for all, not both';

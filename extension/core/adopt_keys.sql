@@ -120,8 +120,8 @@ BEGIN
           ELSE 'DELETE ' || (actions ->> found_key.confdeltype::text) END),
       HINT = 'Give the foreign key another action first, or drop it; ON DELETE can name columns from PostgreSQL 15 on.';
   END IF;
-  RETURN format(' ON UPDATE %s ON DELETE %s', actions ->> found_key.confupdtype::text,
-    actions ->> found_key.confdeltype::text)
+  RETURN coalesce(' ON UPDATE ' || (actions ->> NULLIF(found_key.confupdtype::text, 'a')), '')
+    || coalesce(' ON DELETE ' || (actions ->> NULLIF(found_key.confdeltype::text, 'a')), '')
     || CASE WHEN found_key.confdeltype IN ('n', 'd') THEN format(' (%s)', found_key.cleared) ELSE '' END;
 END
 $function$;
