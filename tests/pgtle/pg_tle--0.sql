@@ -1,8 +1,14 @@
 -- What rowhouse uses of pg_tle, where there is none: the same calls, whose scripts become files of the private server. The
 -- server then runs them as it runs pg_tle's, in one go and with the caller's rights: no COMMIT, and for a role that is no
 -- superuser no LEAKPROOF, no C, no event trigger.
-CREATE SCHEMA pgtle;
-GRANT USAGE ON SCHEMA pgtle TO :role;
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'pgtle_admin') THEN
+    CREATE ROLE pgtle_admin;
+  END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA pgtle TO pgtle_admin;
 
 CREATE FUNCTION pgtle.write_file(name text, content text) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER
@@ -54,3 +60,6 @@ CREATE FUNCTION pgtle.available_extensions(OUT name name, OUT default_version te
   LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $$ SELECT name, default_version, comment FROM pg_available_extensions WHERE name = 'rowhouse' $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pgtle FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgtle TO pgtle_admin;
