@@ -7,6 +7,29 @@ bool server_has_extension(PostgresConnection& connection) {
   return connection.execute("SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'rowhouse'").rows() > 0;
 }
 
+// A schema of pg_tle's name is not enough: anybody may have made it.
+bool database_has_pg_tle(PostgresConnection& connection) {
+  return connection
+             .execute(
+                 "SELECT FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid"
+                 " WHERE e.extname = 'pg_tle' AND d.refclassid = 'pg_catalog.pg_extension'::regclass"
+                 " AND d.deptype = 'e' AND d.objid = pg_catalog.to_regprocedure('pgtle.available_extensions()')")
+             .rows() > 0;
+}
+
+// A role that may not do one may still do the next.
+template <class Install>
+bool is_permitted(PostgresConnection& connection, Install install) {
+  try {
+    install();
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kPermission) throw;
+    connection.rollback_to("rowhouse_core");
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string installed_core(PostgresConnection& connection) {
@@ -24,18 +47,12 @@ void install_core(PostgresConnection& connection) {
   const bool own_transaction = !connection.in_transaction();
   if (own_transaction) connection.begin();
   connection.savepoint("rowhouse_core");
-  bool installed = false;
-  if (server_has_extension(connection)) {
-    try {
-      connection.execute("CREATE EXTENSION rowhouse");
-      installed = true;
-    } catch (const Error& error) {
-      // A role that may not create extensions may still run the script.
-      if (error.kind() != ErrorKind::kPermission) throw;
-      connection.rollback_to("rowhouse_core");
-    }
-  }
-  if (!installed) connection.execute_script(kCoreScript);
+  const bool is_installed =
+      (server_has_extension(connection) &&
+       is_permitted(connection, [&] { connection.execute("CREATE EXTENSION rowhouse"); })) ||
+      (database_has_pg_tle(connection) &&
+       is_permitted(connection, [&] { connection.execute_script(kPgtleScript); }));
+  if (!is_installed) connection.execute_script(kCoreScript);
   connection.release("rowhouse_core");
   if (own_transaction) connection.commit();
 }
