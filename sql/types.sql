@@ -15,7 +15,7 @@ INSERT INTO app.by_uuid VALUES ('2f0ad5a0-5b8e-4c6a-9a53-5c0c6c1d0001', 1), ('2F
 RESET ROLE;
 SELECT rowhouse.protect(('app.by_' || type)::regclass) FROM unnest(ARRAY['text', 'varchar', 'uuid', 'integer', 'bigint']) AS type;
 SELECT * FROM rowhouse.protected_tables ORDER BY table_name::text;
-SELECT tablename, permissive, roles, cmd, qual, with_check = qual AS same_check FROM pg_policies WHERE schemaname = 'app' ORDER BY 1, 2;
+SELECT tablename, permissive, roles, cmd, qual, with_check = qual AS same_check FROM pg_policies WHERE schemaname = 'app' ORDER BY 1, 2, policyname;
 -- Protected once, for every type: the second call leaves the policies alone.
 CREATE TEMPORARY TABLE seen AS SELECT oid FROM pg_policy;
 SELECT count(rowhouse.protect(table_name)::text) FROM rowhouse.protected_tables;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Who migrates, and what the server has: a superuser or the database's owner, who is bound by the policies; a server with
-# the extension's files or without them. The result is the same by all four ways.
+# the extension's files, pg_tle, or neither. The result is the same by all six ways.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+. "$here/../pgtle/files.sh"
 on_own_server
 
 shop acme_freshdesk_data.db Acme 3000
@@ -27,15 +28,24 @@ result() {
   sql "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
 }
 
-for way in extension script; do
-  [[ $way == extension ]] || mv "$control" "$control.away"
+for way in extension script pgtle; do
+  case $way in
+    script) mv "$control" "$control.away" ;;
+    pgtle)
+      mv "$control.away" "$control"
+      hide_extension_files ;;
+  esac
   for role in "$PGUSER" migrator; do
     new_database "$topic-$way-$role" "$role"
+    if [[ $way == pgtle ]]; then
+      forget_extension_files
+      create_pg_tle "$database" "$role"
+    fi
     name="$role, $way"
     succeeds "$name: migrate" migrate "$data" --to "$url" --json
     is "$(json '[([.tables[].rows] | add), ([.tables[].rejected] | add)] | join(" ")')" '6023 3' "$name: rows and rejects"
     rowhouse status --to "$url" --json
-    like "$(json .core)" "^$way [0-9]+\.[0-9]+\.[0-9]+$" "$name: status says how the core is installed"
+    like "$(json .core)" "^${way/pgtle/extension} [0-9]+\.[0-9]+\.[0-9]+$" "$name: status says how the core is installed"
     result >"$work/$way-$role"
     ok "$name: the result is the same" diff "$work/extension-$PGUSER" "$work/$way-$role"
     is "$(sql "SELECT DISTINCT relowner::regrole FROM pg_class WHERE relname IN ('orders', 'tenant')")" "$role" "$name: all is the role's own"
@@ -50,7 +60,7 @@ for way in extension script; do
     succeeds "$name: verify again" verify "$data" --to "$url" --quiet
   done
 done
-mv "$control.away" "$control"
+show_extension_files
 
 # The owner reads, as anybody, only the tenant that is set.
 is "$("$PG_PREFIX_BIN/psql" -XqAt -U migrator -d "$database" -c 'SELECT count(*) FROM orders')" 0 'the owner without a tenant sees nothing'

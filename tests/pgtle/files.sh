@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # To be sourced: a private server on which rowhouse is to be had by pg_tle alone. (pg_tle refuses a name that has files.)
 # Where pg_tle itself is not loaded, tests/pgtle/pg_tle--0.sql stands in for it.
 
@@ -14,7 +15,7 @@ hide_extension_files() {
   folder=$(extension_folder)
   mkdir -p "$folder/hidden"
   mv "$folder"/rowhouse* "$folder/hidden/"
-  has_pg_tle || install -m 0644 tests/pgtle/pg_tle.control tests/pgtle/pg_tle--0.sql "$folder/"
+  has_pg_tle || install -m 0644 "$(dirname "${BASH_SOURCE[0]}")"/pg_tle{.control,--0.sql} "$folder/"
   chown --reference="$PGHOST" "$folder"
 }
 
