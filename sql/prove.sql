@@ -99,6 +99,15 @@ ALTER TABLE app.viewed NO FORCE ROW LEVEL SECURITY;
 CREATE VIEW app.viewed_view AS SELECT count(*) FROM app.viewed;
 CREATE MATERIALIZED VIEW app.viewed_copy AS SELECT * FROM app.viewed;
 GRANT SELECT ON app.viewed_view, app.viewed_copy TO regress_app;
+SELECT app.plant('filtered', :'mine');
+ALTER TABLE app.filtered NO FORCE ROW LEVEL SECURITY;
+SELECT format('CREATE VIEW app.filtered_view AS SELECT company_id, body FROM app.filtered WHERE %s', :'mine') \gexec
+GRANT SELECT ON app.filtered_view TO regress_app;
+SELECT app.plant('lower_key', :'mine');
+CREATE UNIQUE INDEX ON app.lower_key (lower(body));
+SELECT app.plant('null_key', :'mine', body => 'UNIQUE (body)');
+SELECT app.plant('excluded', :'mine', body => 'at int4range NOT NULL DEFAULT ''empty'', EXCLUDE USING gist (at WITH &&)');
+ALTER TABLE app.excluded ALTER at DROP DEFAULT;
 SELECT app.plant('triggered', :'mine');
 ALTER TABLE app.triggered NO FORCE ROW LEVEL SECURITY;
 CREATE FUNCTION app.clear() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$ BEGIN DELETE FROM app.triggered WHERE company_id <> OLD.company_id; RETURN NULL; END $$;
@@ -117,9 +126,24 @@ RESET ROLE;
 \c -
 SELECT name, coalesce(string_agg(attack || CASE WHEN object LIKE 'table:%' THEN '' ELSE ' (' || split_part(object, ':', 1) || ')' END, ', ' ORDER BY attack COLLATE "C"), 'nothing')
   FROM unnest(ARRAY['right', 'right_by_hand', 'off', 'wide', 'unchecked', 'check_of_update', 'deletes', 'folded', 'one_key', 'one_key_taken', 'child', 'truncatable', 'open_when_unset', 'open_when_empty', 'pattern', 'any_case', 'trimmed',
-    'listed', 'beginning', 'nobodys', 'viewed', 'triggered', 'counted', 'parted']) WITH ORDINALITY AS t(name, place)
+    'listed', 'beginning', 'nobodys', 'viewed', 'filtered', 'lower_key', 'null_key', 'excluded', 'triggered', 'counted', 'parted']) WITH ORDINALITY AS t(name, place)
   LEFT JOIN LATERAL rowhouse.prove(('app.' || name)::regclass) ON outcome = 'leaked' GROUP BY place, name ORDER BY place;
 SELECT outcome, count(*) FROM rowhouse.prove('app.right_by_hand') GROUP BY 1 ORDER BY 1;
+-- All tables: what came below one after protect(), and one whose protection is out of force.
+SET ROLE regress_owner;
+CREATE TABLE app.event_2 PARTITION OF app.event FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+GRANT SELECT ON app.event_2 TO regress_app;
+ALTER TABLE app.animal DISABLE ROW LEVEL SECURITY;
+RESET ROLE;
+-- A reference table that somebody let the application clear.
+SET ROLE regress_owner;
+DROP POLICY rowhouse_delete ON app.country;
+CREATE POLICY clears ON app.country FOR DELETE USING (true);
+GRANT DELETE ON app.country TO regress_app;
+RESET ROLE;
+SELECT object, count(*) FROM rowhouse.prove() WHERE outcome = 'leaked' GROUP BY 1 ORDER BY object COLLATE "C";
+SELECT attack, object, detail FROM rowhouse.prove('app.country') WHERE outcome = 'leaked';
+SELECT rowhouse.protect('app.country', kind => 'reference'), rowhouse.protect('app.animal'), rowhouse.protect('app.event', 'tenant_id');
 -- A permissive policy under the floor opens nothing.
 SET ROLE regress_owner;
 CREATE POLICY wide ON app.customer USING (true) WITH CHECK (true);

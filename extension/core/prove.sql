@@ -23,16 +23,18 @@ BEGIN
 END
 $function$;
 
--- The tables: all protected ones, or one with what hangs below it, protected or not.
+-- The tables: all that protect() has made, whether they are still in force or not, or one; with what hangs below them,
+-- protected or not.
 CREATE OR REPLACE FUNCTION rowhouse.prove_targets(target regclass)
   RETURNS TABLE(relation regclass, tenant_column name, kind text)
   LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT chosen.relation, rowhouse.prove_tenant_column(chosen.relation), coalesce(p.row_kind, 'own')
-    FROM (SELECT t.table_name AS relation FROM rowhouse.protected_tables AS t WHERE prove_targets.target IS NULL
-          UNION
-          SELECT f.relation FROM rowhouse.family(prove_targets.target) AS f
-            WHERE prove_targets.target IS NOT NULL) AS chosen
+    FROM (SELECT DISTINCT f.relation
+            FROM (SELECT p.polrelid::regclass AS relation FROM pg_policy AS p
+                    WHERE prove_targets.target IS NULL AND p.polname = 'rowhouse_isolation'
+                  UNION SELECT prove_targets.target WHERE prove_targets.target IS NOT NULL) AS named,
+              rowhouse.family(named.relation) AS f) AS chosen
     LEFT JOIN rowhouse.protected_tables AS p ON p.table_name = chosen.relation
     ORDER BY chosen.relation::text COLLATE "C";
 END;

@@ -18,7 +18,8 @@ BEGIN
 END
 $function$;
 
--- An own row with the key of the neighbour's: refused as a duplicate, it tells that the neighbour has it.
+-- An own row with the key of the neighbour's: refused as a duplicate, it tells that the neighbour has it. Of an index
+-- over expressions or a part of the rows any column may matter, and for EXCLUDE too.
 CREATE OR REPLACE FUNCTION rowhouse.prove_unique(scene jsonb) RETURNS jsonb
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -36,31 +37,33 @@ BEGIN
     RETURN findings;
   END IF;
   FOR key IN
-    SELECT x.relname, k.conname, array_agg(a.attname ORDER BY a.attnum) AS columns,
-        bool_or(a.atttypid = 'uuid'::regtype AND a.attname <> scene ->> 'column') AS is_secret,
-        bool_or(a.attname = scene ->> 'column') AS has_tenant, bool_or(a.attgenerated <> '') AS is_generated
+    SELECT x.oid, x.relname, k.conname, is_plain,
+        array_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') AS columns,
+        bool_or(a.atttypid = 'uuid'::regtype AND a.attname <> scene ->> 'column') AND is_plain AS is_secret,
+        bool_or(a.attname = scene ->> 'column') OR NOT is_plain AS has_tenant
       FROM pg_index AS i
+      CROSS JOIN LATERAL (SELECT i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AS is_plain) AS form
       JOIN pg_class AS x ON x.oid = i.indexrelid
-      JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-      LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
-      WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-      GROUP BY x.relname, k.conname ORDER BY x.relname
+      JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (a.attnum = ANY (i.indkey) OR NOT is_plain)
+      LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+        AND k.conrelid = i.indrelid
+      WHERE i.indrelid = relation AND (i.indisunique OR i.indisexclusion) AND i.indisvalid
+      GROUP BY x.oid, x.relname, k.conname, is_plain ORDER BY x.relname
   LOOP
-    object := rowhouse.part_object('constraint', relation, key.conname);
-    IF object IS NULL THEN
-      object := (SELECT rowhouse.relation_object(x.oid) FROM pg_class AS x
-                   WHERE x.relname = key.relname AND x.relnamespace = (SELECT c.relnamespace FROM pg_class AS c
-                                                                         WHERE c.oid = relation));
-    END IF;
-    CONTINUE WHEN key.is_generated OR key.columns = ARRAY[(scene ->> 'column')::name];
+    object := CASE WHEN key.conname IS NULL THEN rowhouse.relation_object(key.oid)
+      ELSE rowhouse.part_object('constraint', relation, key.conname) END;
+    CONTINUE WHEN key.columns = ARRAY[(scene ->> 'column')::name];
     made := rowhouse.prove_disguise(scene, key.columns);
     hit := rowhouse.prove_hit(scene, relation::text, scene -> 'session_a', rowhouse.prove_insert(made));
     findings := findings || CASE
+      WHEN key.is_plain AND EXISTS (SELECT FROM unnest(key.columns) AS c WHERE made ->> c IS NULL) THEN
+        rowhouse.prove_finding(scene, attack, 'not applicable', 'the key of the row that was made up is NULL', object)
       WHEN hit ->> 'state' = '00000' THEN
         rowhouse.prove_finding(scene, attack, 'held', 'takes the same key as the other tenant', object)
-      WHEN hit ->> 'state' = '23505' AND hit ->> 'constraint' = key.relname AND key.is_secret THEN
+      WHEN hit ->> 'state' IN ('23505', '23P01') AND hit ->> 'constraint' = key.relname AND key.is_secret THEN
         rowhouse.prove_finding(scene, attack, 'not applicable', 'a uuid can''t be guessed', object)
-      WHEN hit ->> 'state' = '23505' AND hit ->> 'constraint' = key.relname THEN
+      WHEN hit ->> 'state' IN ('23505', '23P01') AND hit ->> 'constraint' = key.relname THEN
         rowhouse.prove_finding(scene, attack, 'leaked', 'a duplicate of the other tenant''s row is refused', object)
       ELSE rowhouse.prove_finding(scene, attack, 'not applicable', hit ->> 'message', object)
     END;
@@ -316,6 +319,39 @@ BEGIN
 END
 $function$;
 
+-- A view that filters by itself: a condition of the caller's that fails on the neighbour's row, tried before the view's
+-- own, tells that the row is there. The same on the own row shows that the condition is tried at all.
+CREATE OR REPLACE FUNCTION rowhouse.prove_overhear(scene jsonb, view oid) RETURNS jsonb
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  attack text := 'overhear through a view';
+  object text := rowhouse.relation_object(view);
+  statement text := format(
+    'SELECT count(*)::text FROM %s AS v WHERE 1 / CASE v.%I::text WHEN %%L THEN 0 ELSE 1 END > 0', view::regclass,
+    scene ->> 'column');
+  theirs record;
+  own record;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind = 'v'
+                   WHERE a.attrelid = view AND a.attname = scene ->> 'column') THEN
+    RETURN '[]';
+  END IF;
+  SELECT * INTO theirs FROM rowhouse.prove_act((scene ->> 'role')::oid, scene -> 'session_a',
+    format(statement, scene ->> 'b'), true);
+  SELECT * INTO own FROM rowhouse.prove_act((scene ->> 'role')::oid, scene -> 'session_a',
+    format(statement, scene ->> 'a'), true);
+  RETURN CASE
+    WHEN theirs.state = '22012' THEN
+      rowhouse.prove_finding(scene, attack, 'leaked', 'a condition was tried on another tenant''s row', object)
+    WHEN own.state <> '22012' THEN
+      rowhouse.prove_finding(scene, attack, 'not applicable', 'was not tried on the tenant''s own row either', object)
+    ELSE rowhouse.prove_finding(scene, attack, 'held', 'a condition is tried on own rows alone', object)
+  END;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION rowhouse.prove_views(scene jsonb) RETURNS jsonb
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -323,6 +359,6 @@ AS $function$
 BEGIN
   RETURN coalesce((SELECT jsonb_agg(finding)
     FROM rowhouse.prove_views_over((scene ->> 'relation')::oid, (scene ->> 'role')::oid) AS view,
-      jsonb_array_elements(rowhouse.prove_view(scene, view)) AS finding), '[]');
+      jsonb_array_elements(rowhouse.prove_view(scene, view) || rowhouse.prove_overhear(scene, view)) AS finding), '[]');
 END
 $function$;

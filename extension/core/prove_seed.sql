@@ -35,7 +35,9 @@ BEGIN
   ELSIF known.typtype = 'c' THEN
     RETURN '(' || repeat(',', (SELECT c.relnatts - 1 FROM pg_class AS c WHERE c.oid = known.typrelid)) || ')';
   ELSIF known.typtype = 'r' THEN
-    RETURN 'empty';
+    RETURN (SELECT format('["%s","%s"]', bound, bound)
+              FROM (SELECT rowhouse.prove_value(r.rngsubtype, -1) AS bound FROM pg_range AS r
+                      WHERE r.rngtypid = type) AS made);
   ELSIF known.typtype = 'm' OR known.typcategory = 'A' THEN
     RETURN '{}';
   END IF;
@@ -138,6 +140,23 @@ EXCEPTION WHEN data_exception THEN
 END
 $function$;
 
+-- Part of what has to be unique and of no foreign key: a NULL there would keep silent about the key.
+CREATE OR REPLACE FUNCTION rowhouse.prove_is_keyed(relation oid, attribute smallint) RETURNS boolean
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN EXISTS (
+      SELECT FROM pg_index AS i
+        WHERE i.indrelid = relation AND (i.indisunique OR i.indisexclusion)
+          AND (attribute = ANY (i.indkey) OR EXISTS (
+            SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = attribute)))
+    AND NOT EXISTS (SELECT FROM pg_constraint AS k
+                      WHERE k.conrelid = relation AND k.contype = 'f' AND attribute = ANY (k.conkey));
+END
+$function$;
+
 -- A row as {"column": "text"}. Given columns are as given; the rest is left to defaults and NULL where that goes, but
 -- for numbers from sequences: prove() takes none of them. Each variant follows another of the constraints' hints.
 CREATE OR REPLACE FUNCTION rowhouse.prove_row(relation regclass, given jsonb, variant integer) RETURNS jsonb
@@ -150,7 +169,8 @@ DECLARE
   made jsonb := '{}';
 BEGIN
   FOR col IN
-    SELECT a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull OR t.typnotnull AS required,
+    SELECT a.attname, a.attnum, a.atttypid, a.atttypmod,
+        a.attnotnull OR t.typnotnull OR rowhouse.prove_is_keyed(a.attrelid, a.attnum) AS required,
         pg_get_expr(d.adbin, d.adrelid) AS default_value, a.attidentity <> '' AS is_identity
       FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
       LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
