@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint check-matrix demo demo-psql bench clean
+  check-doors check-command check-lint check-matrix demo demo-psql bench bench-import bench-policies clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -95,11 +95,18 @@ demo-psql: ## The same, ending in psql
 	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
 	@docs/demo/run $(BUILD) --look
 
-bench: ## How fast an import is, as a ratio to COPY of a ready file
+bench: bench-import bench-policies ## Both benchmarks: of the import, of row security
+
+bench-import: ## How fast an import is, as a ratio to COPY of a ready file
 	@packaging/install-dependencies bench
 	@$(MAKE) --no-print-directory core native
 	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
-	@tests/bench/run $(BUILD)
+	@tests/bench/import $(BUILD)
+
+bench-policies: ## What row security costs, as a ratio to a hand-written WHERE; options=--rows=400000 is quick
+	@packaging/install-dependencies bench
+	@$(MAKE) --no-print-directory core
+	@tests/bench/policies $(options)
 
 clean: ## Remove what was built
 	rm -rf $(BUILD) $(BUILD)-sanitized $(BUILD).log $(BUILD)-sanitized.log
