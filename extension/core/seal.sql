@@ -197,66 +197,100 @@ BEGIN
 END
 $function$;
 
+-- Says what is wrong with the claims of a token that a key has signed.
+CREATE OR REPLACE FUNCTION rowhouse.judge_claims(claims jsonb) RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF jsonb_typeof(claims -> 'tenant') IS DISTINCT FROM 'string'
+      OR jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number' OR jsonb_typeof(claims -> 'nbf') <> 'number' THEN
+    PERFORM rowhouse.refuse_token('malformed');
+  ELSIF (claims ->> 'exp')::numeric <= extract(epoch FROM clock_timestamp()) THEN
+    PERFORM rowhouse.refuse_token('expired');
+  END IF;
+  PERFORM rowhouse.refuse_token('early');
+END
+$function$;
+
+-- The key that signed a token, among all that count; raises when none did. How long comparing takes tells nothing about
+-- the right signature: both are hashed once more with the key.
+CREATE OR REPLACE FUNCTION rowhouse.find_key(token text)
+  RETURNS TABLE(id text, inner_pad bytea, outer_pad bytea, payload text)
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  header jsonb;
+BEGIN
+  RETURN QUERY
+    SELECT k.id, k.inner_pad, k.outer_pad, split_part(token, '.', 2)
+      FROM rowhouse.seal_key AS k
+      WHERE (k.expires_at IS NULL OR k.expires_at > clock_timestamp()) AND length(token) <= 4096
+        AND sha256(k.outer_pad || convert_to(translate(encode(sha256(k.outer_pad || sha256(k.inner_pad
+              || convert_to(left(token, -44), 'UTF8'))), 'base64'), '+/=', '-_'), 'UTF8'))
+          = sha256(k.outer_pad || convert_to(right(token, 43), 'UTF8'))
+      LIMIT 1;
+  IF FOUND AND left(right(token, 44), 1) = '.' THEN
+    header := rowhouse.token_part(split_part(token, '.', 1));
+    IF header -> 'alg' = '"HS256"' AND NOT header ? 'crit' THEN
+      RETURN;
+    END IF;
+  END IF;
+  PERFORM rowhouse.judge_unsigned(token);
+END
+$function$;
+
 -- Runs with its owner's rights, since nobody else may read the keys. Nothing of a token is decoded or believed before
--- its signature has been found right. Both signatures are hashed once more with the key before they are compared: how
--- long that takes tells nothing about the right one.
+-- its signature has been found right. Every transaction comes here, so the usual token, signed with the only key there
+-- is, takes few statements and few hashes: 64 bits of hash are compared at once, the signatures only when those are
+-- equal, and so their bytes are not found out one after the other either.
 CREATE OR REPLACE FUNCTION rowhouse.login(token text, is_local boolean DEFAULT true) RETURNS text
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  signed bytea := convert_to(left(token, -44), 'UTF8');
-  header text := split_part(token, '.', 1);
-  payload text := translate(split_part(token, '.', 2), '-_', '+/');
   key record;
   claims jsonb;
-  expiry numeric;
   tenant text;
-  tenant_status text;
   body text;
-  local_only boolean := coalesce(is_local, true);
-  now_is numeric := extract(epoch FROM clock_timestamp());
 BEGIN
-  SELECT k.id, k.inner_pad, k.outer_pad INTO key
+  SELECT k.id, k.inner_pad, k.outer_pad, split_part(token, '.', 2) AS payload, translate(encode(
+      sha256(k.outer_pad || sha256(k.inner_pad || convert_to(left(token, -44), 'UTF8'))), 'base64'), '+/=', '-_')
+      AS signature
+    INTO key
     FROM rowhouse.seal_key AS k
-    WHERE (k.expires_at IS NULL OR k.expires_at > clock_timestamp()) AND length(token) <= 4096
-      AND sha256(k.outer_pad || convert_to(translate(
-            encode(sha256(k.outer_pad || sha256(k.inner_pad || signed)), 'base64'), '+/=', '-_'), 'UTF8'))
-        = sha256(k.outer_pad || convert_to(right(token, 43), 'UTF8'))
-    LIMIT 1;
-  IF NOT FOUND OR left(right(token, 44), 1) <> '.' OR header <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9' AND (
-      rowhouse.token_part(header) -> 'alg' IS DISTINCT FROM '"HS256"' OR rowhouse.token_part(header) ? 'crit') THEN
-    PERFORM rowhouse.judge_unsigned(token);
+    WHERE (k.expires_at IS NULL OR k.expires_at > clock_timestamp()) AND length(token) <= 4096;
+  IF (hashtextextended(key.signature, 0) = hashtextextended(right(token, 43), 0) AND key.signature = right(token, 43)
+      AND left(right(token, 44), 1) = '.'
+      AND split_part(token, '.', 1) = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9') IS NOT TRUE THEN
+    SELECT found.* INTO key FROM rowhouse.find_key(token) AS found;
   END IF;
 
   -- No message of the parsers', which would quote the token.
   BEGIN
-    claims := convert_from(decode(rpad(payload, (length(payload) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
+    claims := convert_from(decode(rpad(translate(key.payload, '-_', '+/'), (length(key.payload) + 3) / 4 * 4, '='),
+      'base64'), 'UTF8')::jsonb;
   EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
     PERFORM rowhouse.refuse_token('malformed');
   END;
-  IF jsonb_typeof(claims -> 'tenant') IS DISTINCT FROM 'string'
-      OR jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number' OR jsonb_typeof(claims -> 'nbf') <> 'number' THEN
-    PERFORM rowhouse.refuse_token('malformed');
-  END IF;
-  expiry := (claims ->> 'exp')::numeric;
-  tenant := claims ->> 'tenant';
-  IF expiry <= now_is THEN
-    PERFORM rowhouse.refuse_token('expired');
-  ELSIF (claims ->> 'nbf')::numeric > now_is THEN
-    PERFORM rowhouse.refuse_token('early');
-  END IF;
-  SELECT registered.status INTO tenant_status FROM rowhouse.tenant AS registered WHERE registered.id = tenant;
-  IF tenant_status IS DISTINCT FROM 'active' THEN
-    PERFORM rowhouse.check_tenant_status(tenant, tenant_status);
+  IF (jsonb_typeof(claims -> 'tenant') = 'string'
+      AND CASE jsonb_typeof(claims -> 'exp')
+        WHEN 'number' THEN (claims ->> 'exp')::numeric > extract(epoch FROM clock_timestamp()) END
+      AND CASE coalesce(jsonb_typeof(claims -> 'nbf'), '') WHEN '' THEN true
+        WHEN 'number' THEN (claims ->> 'nbf')::numeric <= extract(epoch FROM clock_timestamp()) END) IS NOT TRUE THEN
+    PERFORM rowhouse.judge_claims(claims);
   END IF;
 
+  SELECT t.id INTO tenant FROM rowhouse.tenant AS t WHERE t.id = claims ->> 'tenant' AND t.status = 'active';
+  IF tenant IS NULL THEN
+    PERFORM rowhouse.check_tenant_status(claims ->> 'tenant', rowhouse.tenant_status(claims ->> 'tenant'));
+  END IF;
   -- The tenant comes last: it may hold any character, the other parts hold no blank.
-  body := key.id || ' ' || lpad(least(floor(expiry), 99999999999)::text, 11, '0') || ' ' || tenant;
-  PERFORM set_config('rowhouse.ticket',
-    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(body, 'UTF8'))), 'hex') || ' ' || body,
-    local_only);
-  RETURN set_config('rowhouse.tenant', tenant, local_only);
+  body := key.id || ' ' || lpad(least(floor((claims ->> 'exp')::numeric), 99999999999)::text, 11, '0') || ' ' || tenant;
+  PERFORM set_config('rowhouse.ticket', encode(sha256(key.outer_pad || sha256(key.inner_pad
+      || convert_to(body, 'UTF8'))), 'hex') || ' ' || body, coalesce(is_local, true));
+  RETURN set_config('rowhouse.tenant', tenant, coalesce(is_local, true));
 END
 $function$;
 COMMENT ON FUNCTION rowhouse.login(text, boolean) IS
@@ -275,13 +309,13 @@ DECLARE
   ticket text := current_setting('rowhouse.ticket', true);
   key record;
 BEGIN
-  SELECT k.inner_pad, k.outer_pad, t.id INTO key
+  SELECT t.id, encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(substr(ticket, 66), 'UTF8'))), 'hex')
+      AS signature INTO key
     FROM rowhouse.seal_key AS k, rowhouse.tenant AS t
     WHERE k.id = substr(ticket, 66, 8) AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
       AND t.id = substr(ticket, 87) AND t.status = 'active';
-  IF FOUND AND sha256(key.outer_pad || convert_to(encode(sha256(key.outer_pad
-          || sha256(key.inner_pad || convert_to(substr(ticket, 66), 'UTF8'))), 'hex'), 'UTF8'))
-        = sha256(key.outer_pad || convert_to(substr(ticket, 1, 64), 'UTF8'))
+  IF FOUND AND hashtextextended(key.signature, 0) = hashtextextended(substr(ticket, 1, 64), 0)
+      AND key.signature = substr(ticket, 1, 64)
       AND substr(ticket, 75, 11)::bigint > extract(epoch FROM clock_timestamp()) THEN
     RETURN key.id;
   END IF;
