@@ -4,6 +4,8 @@
 #include <functional>
 
 #include "bridge/cell.hpp"
+#include "bridge/names.hpp"
+#include "bridge/schema_sql.hpp"
 
 namespace rowhouse::bridge {
 namespace {
@@ -51,15 +53,24 @@ Status read_columns(const Source& source, Table& table) {
                });
 }
 
-Status read_index_columns(const Source& source, Index& index) {
-  bool on_expression = false;
-  Status status =
-      query(source, "SELECT name FROM pragma_index_info(?1) ORDER BY seqno", index.name, [&](sqlite3_stmt* row) {
-        on_expression |= sqlite3_column_type(row, 0) == SQLITE_NULL;
-        index.columns.push_back(text_of(row, 0));
-      });
-  if (on_expression) index.columns.clear();
-  return status;
+Status read_index_terms(const Source& source, Index& index) {
+  Status status = query(source, "SELECT name, \"desc\", coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno",
+                        index.name, [&](sqlite3_stmt* row) {
+                          IndexTerm term;
+                          term.column = text_of(row, 0);
+                          term.descending = sqlite3_column_int(row, 1) != 0;
+                          term.collation = text_of(row, 2);
+                          if (same_name(term.collation, "BINARY")) term.collation.clear();
+                          index.terms.push_back(std::move(term));
+                        });
+  if (!status.ok()) return status;
+  const bool on_expression =
+      std::any_of(index.terms.begin(), index.terms.end(), [](const IndexTerm& term) { return term.column.empty(); });
+  for (const IndexTerm& term : index.terms) {
+    if (!on_expression) index.columns.push_back(term.column);
+  }
+  return query(source, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1", index.name,
+               [&](sqlite3_stmt* row) { read_index_sql(text_of(row, 0), index); });
 }
 
 Status read_indexes(const Source& source, Table& table) {
@@ -73,7 +84,7 @@ Status read_indexes(const Source& source, Table& table) {
                           table.indexes.push_back(std::move(index));
                         });
   for (Index& index : table.indexes) {
-    if (status.ok()) status = read_index_columns(source, index);
+    if (status.ok()) status = read_index_terms(source, index);
   }
   return status;
 }
@@ -98,7 +109,14 @@ Status read_foreign_keys(const Source& source, Table& table) {
                });
 }
 
-bool same_name(const std::string& a, const char* b) { return sqlite3_stricmp(a.c_str(), b) == 0; }
+// What the schema's text says, and how far AUTOINCREMENT has counted.
+Status read_text(const Source& source, Table& table) {
+  Status status = query(source, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", table.name,
+                        [&](sqlite3_stmt* row) { read_table_sql(text_of(row, 0), table); });
+  if (!status.ok() || !table.autoincrement) return status;
+  return query(source, "SELECT seq FROM main.sqlite_sequence NOT INDEXED WHERE name = ?1", table.name,
+               [&](sqlite3_stmt* row) { table.sequence = sqlite3_column_int64(row, 0); });
+}
 
 void find_rowid(Table& table) {
   if (table.without_rowid) return;
@@ -157,6 +175,7 @@ Status read_table(const Source& source, Table table, const std::string& kind, Ca
   Status status = read_columns(source, table);
   if (status.ok() && kind == "table") status = read_indexes(source, table);
   if (status.ok() && kind == "table") status = read_foreign_keys(source, table);
+  if (status.ok() && kind == "table") status = read_text(source, table);
   if (!status.ok()) return status;
   find_rowid(table);
   if (has_unusable_name(table) || table.columns.empty()) {
@@ -192,7 +211,7 @@ std::vector<std::string> Table::primary_key() const {
 
 const Column* Table::find(const std::string& column_name) const {
   for (const Column& column : columns) {
-    if (same_name(column.name, column_name.c_str())) return &column;
+    if (same_name(column.name, column_name)) return &column;
   }
   return nullptr;
 }

@@ -1,6 +1,7 @@
 // What a SQLite file says it holds: tables with columns, keys and indexes, and what is passed over.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,12 +15,23 @@ struct Column {
   std::string default_sql;    ///< the DEFAULT expression as written; empty when there is none
   bool not_null = false;
   bool generated = false;        ///< its value is computed by SQLite and read like any other
+  std::string generated_sql;     ///< the expression, as written
+  std::string collation;         ///< as declared; empty for BINARY
   int primary_key_position = 0;  ///< 1 for the first column of the primary key, 0 outside it
+};
+
+struct IndexTerm {
+  std::string column;      ///< empty for an expression
+  std::string expression;  ///< as written
+  std::string collation;   ///< empty for BINARY
+  bool descending = false;
 };
 
 struct Index {
   std::string name;
-  std::vector<std::string> columns;  ///< empty where the index is on an expression
+  std::vector<IndexTerm> terms;
+  std::vector<std::string> columns;  ///< the terms' columns; empty where one is an expression
+  std::string where_sql;             ///< of a partial index, as written
   bool unique = false;
   bool partial = false;
   bool primary_key = false;
@@ -38,6 +50,9 @@ struct Table {
   std::vector<Column> columns;
   std::vector<Index> indexes;
   std::vector<ForeignKey> foreign_keys;
+  std::vector<std::string> checks;  ///< CHECK expressions of columns and table, as written
+  bool autoincrement = false;
+  std::int64_t sequence = 0;  ///< the highest id that AUTOINCREMENT has used up
   bool without_rowid = false;
   bool is_virtual = false;  ///< rows come from a module of SQLite, such as a full-text index
   std::string rowid_name;   ///< a name that reaches the rowid (no column hides it); empty where there is none

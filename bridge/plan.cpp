@@ -1,57 +1,57 @@
 #include "bridge/plan.hpp"
 
 #include <sqlite3.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <set>
 
+#include "bridge/expression.hpp"
 #include "bridge/helpdesk.hpp"
+#include "bridge/plan_constraints.hpp"
 
 namespace rowhouse::bridge {
 namespace {
 
-constexpr std::size_t kNameMax = 63;
 constexpr const char* kRowidColumn = "source_rowid";
 constexpr std::size_t kTableColumnsMax = 1600;  // PostgreSQL's limits
 constexpr std::size_t kKeyColumnsMax = 32;
-
-bool same_name(const std::string& a, const std::string& b) { return sqlite3_stricmp(a.c_str(), b.c_str()) == 0; }
+constexpr std::size_t kSqlShown = 200;
 
 bool same_names(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_name);
-}
-
-// PostgreSQL's own columns have these names in every table.
-bool is_system_column(const std::string& name) {
-  constexpr std::array<const char*, 6> kNames = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
-  return std::any_of(kNames.begin(), kNames.end(), [&](const char* taken) { return name == taken; });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const std::string& x, const std::string& y) { return same_name(x, y); });
 }
 
 // Tables, keys and indexes share one namespace in PostgreSQL: a name that is taken gets a number.
-void make_distinct(std::vector<TablePlan>& tables) {
+void make_distinct(std::vector<TablePlan>& tables, const TargetNames& target) {
   std::set<std::string> taken;
-  const auto claim = [&](std::string& name) {
-    const std::string wanted = name;
-    for (int i = 2; !taken.insert(name).second; ++i) name = fit_name(wanted + "_" + std::to_string(i));
+  const auto is_free = [&](const std::string& name, const std::string& index_of) {
+    const auto other = target.others.find(name);
+    if (other != target.others.end() && (index_of.empty() || other->second != index_of)) return false;
+    return taken.insert(name).second;
   };
-  for (TablePlan& table : tables) claim(table.name);
+  const auto claim = [&](std::string& name, const std::string& index_of) {
+    const std::string wanted = name;
+    for (int i = 2; !is_free(name, index_of); ++i) name = fit_name(wanted + "_" + std::to_string(i));
+  };
   for (TablePlan& table : tables) {
-    for (KeyPlan& key : table.unique_keys) claim(key.name);
-    for (KeyPlan& index : table.indexes) claim(index.name);
+    const std::string wanted = table.name;
+    claim(table.name, "");
+    if (table.name != wanted)
+      table.notes.push_back("the name \"" + wanted + "\" is taken: the table is called \"" + table.name + "\"");
+  }
+  for (TablePlan& table : tables) {
+    for (KeyPlan& key : table.unique_keys) claim(key.name, table.name);
+    for (IndexPlan& index : table.indexes) claim(index.name, table.name);
   }
 }
-
-// Several profiles of one table, one for each file that has it.
-using Versions = std::vector<const TableProfile*>;
 
 struct MergedColumn {
   Column column;
   ColumnProfile profile;
   std::size_t files = 0;
   bool not_null = true;
+  bool defaults_agree = true;
 };
 
 std::vector<MergedColumn> merge_columns(const Versions& versions) {
@@ -61,14 +61,30 @@ std::vector<MergedColumn> merge_columns(const Versions& versions) {
       const Column& column = version->table.columns[i];
       auto at = std::find_if(merged.begin(), merged.end(),
                              [&](const MergedColumn& m) { return same_name(m.column.name, column.name); });
-      if (at == merged.end()) at = merged.insert(merged.end(), MergedColumn{column, {}, 0, true});
+      if (at == merged.end()) at = merged.insert(merged.end(), MergedColumn{column, {}, 0, true, true});
       at->profile.add(version->columns[i]);
       at->not_null &= column.not_null;
+      at->defaults_agree &= at->column.default_sql == column.default_sql;
       ++at->files;
     }
   }
   return merged;
 }
+
+// The table that an earlier run made of a table of this name, of several the one that is spelled the same.
+const TargetNames::Table* known_table(const TargetNames& target, const std::string& source_name) {
+  const TargetNames::Table* found = nullptr;
+  for (const TargetNames::Table& table : target.tables) {
+    if (same_name(table.source_name, source_name) && (!found || table.source_name == source_name)) found = &table;
+  }
+  return found;
+}
+
+struct NameOrder {
+  bool operator()(const std::string& a, const std::string& b) const {
+    return sqlite3_stricmp(a.c_str(), b.c_str()) < 0;
+  }
+};
 
 class TablePlanner {
  public:
@@ -77,7 +93,8 @@ class TablePlanner {
 
   TablePlan make() {
     plan_.source_name = first().name;
-    plan_.name = fit_name(first().name);
+    known_ = known_table(options_.target, first().name);
+    plan_.name = known_ ? known_->name : fit_name(first().name);
     plan_.tenant_column = options_.tenant_column;
     plan_.integrated_objects = std::all_of(versions_.begin(), versions_.end(), [](const TableProfile* version) {
       return is_integrated_objects(version->table);
@@ -87,7 +104,7 @@ class TablePlanner {
     for (const MergedColumn& column : merged_) add_column(column);
     add_rowid_column();
     if (plan_.integrated_objects) note_helpdesk();
-    if (!plan_.integrated_objects) add_indexes();
+    if (!plan_.integrated_objects) plan_constraints(plan_, versions_);
     if (plan_.columns.size() >= kTableColumnsMax)
       note("the table has too many columns: PostgreSQL holds at most " + std::to_string(kTableColumnsMax));
     return std::move(plan_);
@@ -159,6 +176,12 @@ class TablePlanner {
       if (known) taken.push_back(known->name);
     }
     const bool is_taken = same_name(source_name, options_.tenant_column);
+    // By the name that an earlier run gave it: SQLite's names are the same in any case.
+    if (known_ && !is_taken) {
+      for (const std::string& name : known_->columns) {
+        if (same_name(name, source_name) && std::find(taken.begin(), taken.end(), name) == taken.end()) return name;
+      }
+    }
     return fit_column_name(is_taken ? "source_" + source_name : source_name, taken);
   }
 
@@ -179,25 +202,54 @@ class TablePlanner {
       column.type = decision.type;
       column.not_null =
           in_key(name) || (merged.not_null && merged.profile.nulls == 0 && merged.files == versions_.size());
+      column.identity = is_rowid(name) && column.type == PgType::bigint;
+      if (!column.identity) add_default(merged, column);
     }
+    column.profile = merged.profile;
     if (column.name != name) note("column \"" + name + "\" is called \"" + column.name + "\"");
     if (merged.files < versions_.size())
       note("column \"" + name + "\" is in " + std::to_string(merged.files) + " of " + std::to_string(versions_.size()) +
-           " files; it is NULL for the others");
+           " files; for the others it is " + (column.default_sql.empty() ? "NULL" : "its default"));
     if (merged.profile.classes() > 1 && merged.profile.blobs > 0)
       note("column \"" + name + "\" mixes blobs with other values: all become bytea");
+    if (merged.column.generated)
+      note("column \"" + name + "\" is computed by SQLite" +
+           (merged.column.generated_sql.empty() ? ""
+                                                : " as " + printable(merged.column.generated_sql, kSqlShown)) +
+           ": its values are kept, PostgreSQL does not compute them");
     if (in_key(name)) plan_.primary_key.push_back(column.name);
     plan_.columns.push_back(std::move(column));
   }
 
+  // Whether the column is SQLite's rowid in every file.
+  bool is_rowid(const std::string& name) const {
+    return std::all_of(versions_.begin(), versions_.end(), [&](const TableProfile* version) {
+      return !version->table.rowid_alias.empty() && same_name(version->table.rowid_alias, name);
+    });
+  }
+
+  void add_default(const MergedColumn& merged, ColumnPlan& column) {
+    const std::string& sql = merged.column.default_sql;
+    if (!merged.defaults_agree) return note("column \"" + column.name + "\" has other defaults in other files: none is kept");
+    if (sql.empty() || same_name(sql, "NULL") || merged.column.generated) return;
+    if (const std::optional<std::string> translated = translate_default(sql, column.type)) {
+      column.default_sql = *translated;
+    } else {
+      note("the default of column \"" + column.name + "\" is not carried over: " + printable(sql, kSqlShown));
+    }
+  }
+
   void add_rowid_column() {
     order_primary_key();
+    for (const TableProfile* version : versions_)
+      plan_.identity_floor = std::max(plan_.identity_floor, version->table.sequence);
     if (!plan_.keyed_by_rowid) return;
     ColumnPlan column;
     column.name = kRowidColumn;
     while (plan_.find(column.name)) column.name += "_";
     column.type = PgType::bigint;
     column.not_null = true;
+    column.identity = true;
     column.evidence = "SQLite's rowid, the key of a table without a usable one";
     plan_.primary_key = {column.name};
     plan_.columns.push_back(std::move(column));
@@ -227,88 +279,15 @@ class TablePlanner {
       note(std::to_string(foreign) + " rows name another tenant than their file and go to import_reject");
   }
 
-  // The names in PostgreSQL of an index's columns without the tenant's; empty where it can't be carried over.
-  std::vector<std::string> index_columns(const Index& index) const {
-    std::vector<std::string> names;
-    for (const std::string& name : index.columns) {
-      const ColumnPlan* column = is_tenant_column(name) ? nullptr : plan_.find_source(name);
-      if (column && std::find(names.begin(), names.end(), column->name) == names.end()) names.push_back(column->name);
-    }
-    return index.partial || names.size() >= kKeyColumnsMax ? std::vector<std::string>() : names;
-  }
-
-  // Whether no file may hold two rows alike in these columns.
-  bool is_unique_in_all(const std::vector<std::string>& columns) const {
-    return std::all_of(versions_.begin(), versions_.end(), [&](const TableProfile* version) {
-      const std::vector<Index>& indexes = version->table.indexes;
-      return std::any_of(indexes.begin(), indexes.end(),
-                         [&](const Index& index) { return index.unique && index_columns(index) == columns; });
-    });
-  }
-
-  static const char* why_left(const Index& index) {
-    if (index.partial) return "partial";
-    if (index.columns.empty()) return "on an expression";
-    return index.columns.size() >= kKeyColumnsMax ? "on too many columns" : "on the tenant alone";
-  }
-
-  static bool is_planned(const std::vector<KeyPlan>& keys, const std::vector<std::string>& columns) {
-    return std::any_of(keys.begin(), keys.end(), [&](const KeyPlan& key) { return key.columns == columns; });
-  }
-
-  void add_indexes() {
-    std::set<std::string> notes;
-    for (const TableProfile* version : versions_) {
-      for (const Index& index : version->table.indexes) {
-        const std::string name = printable(index.name, 2 * kNameMax);
-        KeyPlan key{fit_name(plan_.name + "_" + name), index_columns(index)};
-        if (key.columns.empty()) {
-          notes.insert("index \"" + name + "\" is not carried over: it is " + why_left(index));
-        } else if (key.columns == plan_.primary_key || is_planned(plan_.unique_keys, key.columns)) {
-          continue;
-        } else if (index.unique && is_unique_in_all(key.columns)) {
-          plan_.unique_keys.push_back(std::move(key));
-        } else if (!is_planned(plan_.indexes, key.columns)) {
-          if (index.unique) notes.insert("index \"" + name + "\" is unique in some files only: it becomes a plain one");
-          plan_.indexes.push_back(std::move(key));
-        }
-      }
-    }
-    plan_.notes.insert(plan_.notes.end(), notes.begin(), notes.end());
-  }
-
   const Versions versions_;
   const PlanOptions& options_;
   const std::vector<MergedColumn> merged_;
+  const TargetNames::Table* known_ = nullptr;
   std::vector<std::string> key_;
   TablePlan plan_;
 };
 
-std::string column_list(const TablePlan& table, const std::vector<std::string>& columns) {
-  std::string list = "(" + quote_identifier(table.tenant_column);
-  for (const std::string& column : columns) list += ", " + quote_identifier(column);
-  return list + ")";
-}
-
-bool is_long(PgType type) { return type == PgType::text || type == PgType::jsonb || type == PgType::bytea; }
-
 }  // namespace
-
-std::string fit_name(const std::string& name) {
-  if (name.size() <= kNameMax) return name;
-  char hash[16];
-  std::snprintf(hash, sizeof hash, "_%08x", static_cast<unsigned>(XXH64(name.data(), name.size(), 0)));
-  std::string cut = name.substr(0, kNameMax - 9);
-  while (!cut.empty() && check_text(cut)) cut.pop_back();
-  return cut + hash;
-}
-
-std::string fit_column_name(const std::string& name, const std::vector<std::string>& taken) {
-  std::string fitted = fit_name(name);
-  while (is_system_column(fitted) || std::find(taken.begin(), taken.end(), fitted) != taken.end())
-    fitted = fit_name(fitted + "_");
-  return fitted;
-}
 
 const ColumnPlan* TablePlan::find(const std::string& name) const {
   for (const ColumnPlan& column : columns) {
@@ -324,6 +303,13 @@ const ColumnPlan* TablePlan::find_source(const std::string& source_name) const {
   return nullptr;
 }
 
+const ColumnPlan* TablePlan::identity() const {
+  for (const ColumnPlan& column : columns) {
+    if (column.identity) return &column;
+  }
+  return nullptr;
+}
+
 const TablePlan* Plan::find_source(const std::string& source_table) const {
   for (const TablePlan& table : tables) {
     if (same_name(table.source_name, source_table)) return &table;
@@ -332,10 +318,7 @@ const TablePlan* Plan::find_source(const std::string& source_table) const {
 }
 
 Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options) {
-  const auto by_name = [](const std::string& a, const std::string& b) {
-    return sqlite3_stricmp(a.c_str(), b.c_str()) < 0;
-  };
-  std::map<std::string, Versions, decltype(by_name)> tables(by_name);
+  std::map<std::string, Versions, NameOrder> tables;
   Plan plan;
   std::set<std::string> notes;
   for (const FileProfile& file : files) {
@@ -349,46 +332,12 @@ Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options
       plan.tables.back().notes.push_back("the table is in " + std::to_string(versions.size()) + " of " +
                                          std::to_string(files.size()) + " files");
   }
-  make_distinct(plan.tables);
+  make_distinct(plan.tables, options.target);
+  for (TablePlan& table : plan.tables) {
+    if (!table.integrated_objects) plan_foreign_keys(table, plan.tables, tables[table.source_name]);
+  }
   plan.notes.assign(notes.begin(), notes.end());
   return plan;
-}
-
-std::string create_table_sql(const TablePlan& table, const DdlOptions& options) {
-  std::string sql = "CREATE TABLE IF NOT EXISTS " + quote_qualified(options.schema, table.name) + " (\n  " +
-                    quote_identifier(table.tenant_column) + " text NOT NULL";
-  for (const ColumnPlan& column : table.columns) {
-    sql += ",\n  " + quote_identifier(column.name) + " " + sql_name(column.type);
-    if (options.lz4 && is_long(column.type)) sql += " COMPRESSION lz4";
-    if (column.not_null) sql += " NOT NULL";
-  }
-  sql += ",\n  PRIMARY KEY " + column_list(table, table.primary_key);
-  for (const KeyPlan& key : table.unique_keys) {
-    sql += ",\n  CONSTRAINT " + quote_identifier(key.name) + " UNIQUE " + column_list(table, key.columns);
-  }
-  return sql + "\n)";
-}
-
-std::vector<std::string> create_index_sql(const TablePlan& table, const DdlOptions& options) {
-  std::vector<std::string> statements;
-  for (const KeyPlan& index : table.indexes) {
-    statements.push_back("CREATE INDEX IF NOT EXISTS " + quote_identifier(index.name) + " ON " +
-                         quote_qualified(options.schema, table.name) + " " + column_list(table, index.columns));
-  }
-  return statements;
-}
-
-std::string quote_identifier(std::string_view name) {
-  std::string quoted = "\"";
-  for (char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
-
-std::string quote_qualified(std::string_view schema, std::string_view table) {
-  return quote_identifier(schema) + "." + quote_identifier(table);
 }
 
 }  // namespace rowhouse::bridge

@@ -7,9 +7,21 @@
 #include <vector>
 
 #include "bridge/catalog.hpp"
+#include "bridge/names.hpp"
 #include "bridge/types.hpp"
 
 namespace rowhouse::bridge {
+
+/// What is in the target schema before a plan is made: names that are to be used again, and names that are taken.
+struct TargetNames {
+  struct Table {
+    std::string source_name;
+    std::string name;
+    std::vector<std::string> columns;
+  };
+  std::vector<Table> tables;                  ///< made from SQLite tables by earlier runs
+  std::map<std::string, std::string> others;  ///< any other relation but tables; of an index, the table it is on
+};
 
 struct PlanOptions {
   std::string tenant_column = "company_id";
@@ -17,6 +29,7 @@ struct PlanOptions {
   bool examine_text = false;  ///< look at every text for NUL and bad UTF-8, and at the helpdesk's JSON and times
   /// Says which tables of a file are profiled, by their names there; all where it is empty.
   std::function<bool(const std::string&)> wants_table;
+  TargetNames target;
 };
 
 /// One table of one file with what a full read of it found. Where the types are known beforehand (the helpdesk's table,
@@ -44,12 +57,47 @@ struct ColumnPlan {
   std::string name;         ///< in PostgreSQL: at most 63 bytes, distinct in its table
   PgType type = PgType::text;
   bool not_null = false;
+  bool identity = false;    ///< numbers its rows, as SQLite's rowid does
+  std::string default_sql;  ///< as PostgreSQL writes it; empty when there is none
   std::string evidence;
+  ColumnProfile profile;  ///< of all the files
 };
 
 struct KeyPlan {
   std::string name;
   std::vector<std::string> columns;  ///< names in PostgreSQL, without the tenant column, which always leads
+};
+
+/// An index that is made after the load.
+struct IndexPlan {
+  std::string name;
+  std::vector<std::string> terms;  ///< as PostgreSQL writes them, behind the tenant column
+  std::string where_sql;           ///< of a partial index
+  bool unique = false;
+};
+
+struct CheckPlan {
+  std::string name;
+  std::string expression;  ///< as PostgreSQL writes it
+};
+
+struct ForeignKeyPlan {
+  std::string name;
+  std::vector<std::string> columns;  ///< names in PostgreSQL, without the tenant column, which always leads
+  std::string referenced_table;
+  std::vector<std::string> referenced_columns;
+  std::string on_delete;  ///< as in SQL; empty for NO ACTION
+  std::string on_update;
+};
+
+/// Something in the files that will not arrive as one might think: what, where, how often, and what it becomes.
+struct Hazard {
+  std::string kind;  ///< a word for programs, such as nul_in_text
+  std::string table;
+  std::string column;      ///< names in the source; empty for the table as a whole
+  std::int64_t count = 0;  ///< values or rows
+  std::string sample;      ///< the first: its key and the start of its value, for people
+  std::string becomes;
 };
 
 /// A table to be made, or filled. Its first column is the tenant's; `columns` holds the others.
@@ -63,42 +111,27 @@ struct TablePlan {
   std::vector<std::string> primary_key;  ///< names in PostgreSQL, without the tenant column
   bool keyed_by_rowid = false;           ///< the key is a column that takes SQLite's rowid
   bool integrated_objects = false;       ///< the helpdesk's table: the core makes it, natural keys decide
+  std::int64_t identity_floor = 0;       ///< the highest id that AUTOINCREMENT has used up
   std::vector<KeyPlan> unique_keys;
-  std::vector<KeyPlan> indexes;
-  std::vector<std::string> notes;  ///< decisions and hazards, for people
+  std::vector<IndexPlan> indexes;
+  std::vector<CheckPlan> checks;
+  std::vector<ForeignKeyPlan> foreign_keys;
+  std::vector<std::string> notes;  ///< decisions, for people
 
   const ColumnPlan* find(const std::string& name) const;
   const ColumnPlan* find_source(const std::string& source_name) const;
+  /// The column that numbers the rows, or null.
+  const ColumnPlan* identity() const;
 };
 
 struct Plan {
   std::vector<TablePlan> tables;
+  std::vector<Hazard> hazards;
   std::vector<std::string> notes;  ///< across tables: drift, passed-over objects
   const TablePlan* find_source(const std::string& source_table) const;
 };
 
 /// One plan for all the files: tables of one name are one table, columns are merged by name.
 Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options);
-
-struct DdlOptions {
-  std::string schema = "public";
-  bool lz4 = false;  ///< the server can compress with lz4
-};
-
-/// CREATE TABLE IF NOT EXISTS with its keys, for a table that rowhouse makes; without indexes and protection.
-std::string create_table_sql(const TablePlan& table, const DdlOptions& options);
-/// CREATE INDEX IF NOT EXISTS for each plain index, to be run after the load.
-std::vector<std::string> create_index_sql(const TablePlan& table, const DdlOptions& options);
-
-/// A name that PostgreSQL keeps whole, at most 63 bytes: a longer one is cut at a character and ends with a hash of all
-/// of it, so that two names alike in their first 63 bytes stay two, and are the same in each run.
-std::string fit_name(const std::string& name);
-/// The same for a column: neither one of `taken` nor the name of a column that every table of PostgreSQL has.
-std::string fit_column_name(const std::string& name, const std::vector<std::string>& taken);
-
-/// `name` as an identifier of PostgreSQL: always in double quotes, quotes doubled. NUL never reaches it.
-std::string quote_identifier(std::string_view name);
-/// schema and table, quoted.
-std::string quote_qualified(std::string_view schema, std::string_view table);
 
 }  // namespace rowhouse::bridge

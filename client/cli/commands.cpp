@@ -129,6 +129,7 @@ ExitStatus run_plan(const Options& options) {
     for (const PlannedTable& table : report.tables) {
       for (const std::string& statement : table.ddl) std::cout << statement << ";\n";
     }
+    for (const std::string& statement : report.ddl_after) std::cout << statement << ";\n";
   } else {
     print(options, report);
   }

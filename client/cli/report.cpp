@@ -167,6 +167,7 @@ nlohmann::json to_json(const PlanReport& report) {
                              {"notes", table.notes},
                              {"ddl", table.ddl}});
   }
+  out["ddl_after"] = report.ddl_after;
   out["notes"] = report.notes;
   out["failures"] = to_json(report.failures);
   return out;

@@ -3,6 +3,7 @@
 #include "target_table.hpp"
 
 #include "boundary.hpp"
+#include "bridge/ddl.hpp"
 #include "bridge/target.hpp"
 #include "failure.hpp"
 #include "sql.hpp"
@@ -36,7 +37,9 @@ void create_table(const bridge::TablePlan& plan, const std::string& schema, cons
     run_sql("SELECT rowhouse.create_integrated_objects($1::pg_catalog.name)", {schema});
     return;
   }
-  run_sql(bridge::create_table_sql(plan, {schema, server_has_lz4()}));
+  const bridge::DdlOptions ddl{schema, server_has_lz4()};
+  run_sql(bridge::create_table_sql(plan, ddl));
+  run_sql(bridge::comment_table_sql(plan, ddl));
   run_sql("SELECT rowhouse.protect($1::pg_catalog.regclass, $2::pg_catalog.name)", {target.name, plan.tenant_column});
 }
 
@@ -117,7 +120,7 @@ TargetTable prepare_target(bridge::TablePlan& plan, const std::string& schema, c
 }
 
 void make_indexes(const bridge::TablePlan& plan, const std::string& schema) {
-  for (const std::string& sql : bridge::create_index_sql(plan, {schema, false})) {
+  for (const std::string& sql : bridge::create_index_sql(plan, {schema})) {
     const std::optional<bridge::CopyRefusal> refusal = try_subtransaction([&]() -> std::optional<bridge::CopyRefusal> {
       run_sql(sql);
       return std::nullopt;

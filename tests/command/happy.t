@@ -55,12 +55,19 @@ is "$(json '.tables[] | select(.tenant == "acme" and .table == "customer") | [.r
 like "$(json '.tables[].examples[]')" 'key 4 differs in column "name"' 'an example names key and column'
 unlike "$out$err" 'changed here|made here|changed in the file' 'and shows no value'
 
-sql 'DROP TABLE customer'
+key="SELECT conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
+is "$(sql "$key")" 'orders_customer_id_fkey|t|FOREIGN KEY (company_id, customer_id) REFERENCES customer(company_id, id)' \
+  'a foreign key of the files carries the tenant'
+sql 'DROP TABLE customer CASCADE'
 succeeds 'migrate after a table was dropped' migrate "$data" --to "$url" --json
 is "$(json '[.tables[] | select(.table == "customer") | .rows] | add')" 61 'the table is copied anew'
 succeeds 'verify agrees' verify "$data" --to "$url"
-sql 'TRUNCATE customer'
+is "$(sql "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" 1 'with the foreign key to it'
+sql 'ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey; TRUNCATE customer'
 rowhouse migrate "$data" --to "$url"
+like "$err" 'foreign key "orders_customer_id_fkey" binds new rows only' 'a foreign key with orphans is made, and named'
+is "$(sql "$key")" 'orders_customer_id_fkey|f|FOREIGN KEY (company_id, customer_id) REFERENCES customer(company_id, id) NOT VALID' \
+  'for rows to come'
 rowhouse verify "$data" --to "$url" --json
 is "$status $(json '[.tables[].missing] | add')" '6 61' 'verify misses rows that are gone from a table that is still there'
 

@@ -10,7 +10,7 @@
 
 #include "bridge/chunk_loader.hpp"
 #include "bridge/copy_encoder.hpp"
-#include "bridge/plan.hpp"
+#include "bridge/ddl.hpp"
 
 namespace rowhouse::fuzz {
 namespace {

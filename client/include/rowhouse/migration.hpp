@@ -75,12 +75,13 @@ struct PlannedTable {
   std::vector<PlannedColumn> columns;
   std::vector<std::string> primary_key;
   std::vector<std::string> notes;
-  std::vector<std::string> ddl;
+  std::vector<std::string> ddl;  ///< before the load
 };
 
 struct PlanReport {
   std::size_t files = 0;
   std::vector<PlannedTable> tables;
+  std::vector<std::string> ddl_after;  ///< after the load of all tables: indexes, checks, foreign keys
   std::vector<std::string> notes;
   std::vector<FileFailure> failures;
 };

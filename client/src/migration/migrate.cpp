@@ -2,6 +2,7 @@
 #include <chrono>
 #include <set>
 
+#include "migration/constraints.hpp"
 #include "migration/source_files.hpp"
 #include "migration/table_loader.hpp"
 #include "migration/target_tables.hpp"
@@ -18,15 +19,18 @@ class Migration {
     const auto started = std::chrono::steady_clock::now();
     const std::vector<detail::ProfiledFile> files = detail::profile_sources(sources, options_, false, report_.failures);
     if (files.empty()) return std::move(report_);
-    plan_ = detail::plan_files(files, options_);
+    plan_ = detail::plan_files(files, options_, detail::read_target_names(connection_, options_.schema));
     note_plan();
     detail::make_tables(connection_, plan_, options_);
+    detail::Constraints constraints(connection_, plan_, options_);
+    constraints.suspend();  // a run that sends nothing could do without
     progress_ = {"copy", "", "", 0, 0, 0, files.size()};
     for (const detail::ProfiledFile& file : files) {
       for (const bridge::TableProfile& table : file.profile.tables) progress_.rows_total += table.rows;
     }
     for (const detail::ProfiledFile& file : files) copy_file_or_report(file);
     finish_tables();
+    for (std::string& note : constraints.finish()) report_.notes.push_back(std::move(note));
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return std::move(report_);
   }
@@ -77,29 +81,17 @@ class Migration {
       progress_.rows = rows_before + profile->rows;
       if (outcomes.back().rows == 0) continue;
       filled_.insert(table.name);
-      move_identity(table);
+      detail::move_identity(connection_, table, options_.schema, profiled.source.tenant);
     }
     connection_.commit();
     return outcomes;
-  }
-
-  // New rows must not be given an id that a copied row has.
-  void move_identity(const bridge::TablePlan& table) {
-    if (!table.integrated_objects) return;
-    const std::string target = bridge::quote_qualified(options_.schema, table.name);
-    connection_.execute(
-        "SELECT pg_catalog.setval(s.name::regclass, greatest(copied.id, pg_catalog.pg_sequence_last_value(s.name), 1)) "
-        "FROM (SELECT pg_catalog.pg_get_serial_sequence($1, 'id') AS name) AS s, "
-        "(SELECT max(id) AS id FROM " +
-            target + ") AS copied WHERE s.name IS NOT NULL",
-        {target});
   }
 
   // An index that can't be made (a text too long for a page) is no reason to lose the rows.
   void finish_tables() {
     detail::report_progress(options_, {"index", "", "", progress_.rows, progress_.rows_total, 0, 0});
     for (const bridge::TablePlan& table : plan_.tables) {
-      for (const std::string& index : bridge::create_index_sql(table, {options_.schema, false})) {
+      for (const std::string& index : bridge::create_index_sql(table, {options_.schema})) {
         detail::check_interrupted(options_);
         try {
           connection_.execute(index);

@@ -178,8 +178,10 @@ std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& so
   return files;
 }
 
-bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options) {
+bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options,
+                        const bridge::TargetNames& target) {
   bridge::PlanOptions how;
+  how.target = target;
   how.tenant_column = options.tenant_column;
   std::vector<bridge::FileProfile> profiles;
   for (const ProfiledFile& file : files) profiles.push_back(file.profile);

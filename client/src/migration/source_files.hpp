@@ -36,7 +36,9 @@ struct ProfiledFile {
 // Profiles every file; those that fail go to `failures`.
 std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& sources, const MigrationOptions& options,
                                           bool examine_text, std::vector<FileFailure>& failures);
-bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options);
+// `target` is what is in the database already; empty where none is looked at.
+bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options,
+                        const bridge::TargetNames& target = {});
 
 // The table of the file's profile that feeds `plan`, or null when this file has none.
 const bridge::TableProfile* find_table(const bridge::FileProfile& profile, const bridge::TablePlan& plan);

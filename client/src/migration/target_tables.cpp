@@ -27,6 +27,26 @@ std::vector<bridge::TargetColumn> read_columns(PostgresConnection& connection, c
   return columns;
 }
 
+// What the comments say that create_table_sql()'s tables carry.
+void read_made_tables(PostgresConnection& connection, const std::string& schema, bridge::TargetNames& names) {
+  const std::string prefix = bridge::table_comment("");
+  const PostgresResult rows = connection.execute(
+      "SELECT c.relname, pg_catalog.substr(d.description, pg_catalog.length($2) + 1), a.attname "
+      "FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+      "JOIN pg_catalog.pg_description AS d ON d.objoid = c.oid AND d.objsubid = 0 "
+      "AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass "
+      "JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+      "WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND pg_catalog.starts_with(d.description, $2) "
+      "ORDER BY c.relname, a.attnum",
+      {schema, prefix});
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    const std::string name(rows.value(i, 0).value_or(""));
+    if (names.tables.empty() || names.tables.back().name != name)
+      names.tables.push_back({std::string(rows.value(i, 1).value_or("")), name, {}});
+    names.tables.back().columns.emplace_back(rows.value(i, 2).value_or(""));
+  }
+}
+
 [[noreturn]] void refuse_schema(const std::string& schema) {
   Diagnostics diagnostics;
   diagnostics.message = "schema \"" + schema + "\" does not exist";
@@ -48,7 +68,10 @@ void forget_imports(PostgresConnection& connection, const std::string& schema, c
 void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl) {
   if (read_columns(connection, ddl.schema, table.name).empty()) {
     forget_imports(connection, ddl.schema, table.name);
-    if (!table.integrated_objects) connection.execute(bridge::create_table_sql(table, ddl));
+    if (!table.integrated_objects) {
+      connection.execute(bridge::create_table_sql(table, ddl));
+      connection.execute(bridge::comment_table_sql(table, ddl));
+    }
   }
   if (table.integrated_objects) connection.execute("SELECT rowhouse.create_integrated_objects($1)", {ddl.schema});
   const std::string qualified = bridge::quote_qualified(ddl.schema, table.name);
@@ -56,6 +79,9 @@ void make_table(PostgresConnection& connection, bridge::TablePlan& table, const 
   for (const bridge::ColumnPlan& column : lacking) {
     connection.execute("ALTER TABLE " + qualified + " ADD COLUMN " + bridge::quote_identifier(column.name) + " " +
                        bridge::sql_name(column.type));
+    if (!column.default_sql.empty())
+      connection.execute("ALTER TABLE " + qualified + " ALTER COLUMN " + bridge::quote_identifier(column.name) +
+                         " SET DEFAULT " + column.default_sql);
     table.columns.push_back(column);
     table.columns.back().not_null = false;
   }
@@ -70,6 +96,21 @@ void prepare_session(PostgresConnection& connection) {
       "SET client_min_messages = 'warning'; SET statement_timeout = 0; SET client_encoding = 'UTF8'");
 }
 
+bridge::TargetNames read_target_names(PostgresConnection& connection, const std::string& schema) {
+  bridge::TargetNames names;
+  read_made_tables(connection, schema, names);
+  const PostgresResult others = connection.execute(
+      "SELECT c.relname, coalesce(t.relname, '') FROM pg_catalog.pg_class AS c "
+      "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+      "LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid "
+      "LEFT JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid "
+      "WHERE n.nspname = $1 AND c.relkind NOT IN ('r', 'p', 't')",
+      {schema});
+  for (std::size_t i = 0; i < others.rows(); ++i)
+    names.others.emplace(others.value(i, 0).value_or(""), others.value(i, 1).value_or(""));
+  return names;
+}
+
 std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection, bridge::TablePlan& table,
                                                   const std::string& schema) {
   const std::vector<bridge::TargetColumn> target = read_columns(connection, schema, table.name);
@@ -80,7 +121,8 @@ std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection
 }
 
 void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options) {
-  bridge::DdlOptions ddl{options.schema, false};
+  bridge::DdlOptions ddl;
+  ddl.schema = options.schema;
   ddl.lz4 = connection
                 .execute(
                     "SELECT FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression' "

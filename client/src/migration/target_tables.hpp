@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "bridge/plan.hpp"
+#include "bridge/ddl.hpp"
 #include "postgres_connection.hpp"
 #include "rowhouse/migration.hpp"
 
@@ -11,6 +11,9 @@ namespace rowhouse::detail {
 
 // Settings that the bridge's text forms and error positions rely on.
 void prepare_session(PostgresConnection& connection);
+
+// What stands in the schema: tables that earlier runs made, and names that are taken.
+bridge::TargetNames read_target_names(PostgresConnection& connection, const std::string& schema);
 
 // Installs the core and makes and protects the tables of the plan where they are missing, gives existing ones the
 // columns they lack, and turns the plan's types and keys into those of the tables that are there. One transaction.

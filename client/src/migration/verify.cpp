@@ -126,6 +126,7 @@ class Verification {
       : connection_(connection), options_(options) {}
 
   VerifyReport run(const std::vector<MigrationSource>& sources) {
+    target_ = detail::read_target_names(connection_, options_.schema);
     progress_ = {"verify", "", "", 0, 0, 0, sources.size()};
     for (const MigrationSource& source : sources) {
       try {
@@ -145,7 +146,7 @@ class Verification {
   void compare_file(const MigrationSource& source) {
     const std::unique_ptr<bridge::Source> file = detail::open_source(source, options_, false);
     const bridge::FileProfile profile = detail::profile_source(*file, source, options_, false);
-    bridge::Plan plan = detail::plan_files({{source, profile}}, options_);
+    bridge::Plan plan = detail::plan_files({{source, profile}}, options_, target_);
     connection_.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     connection_.execute("SELECT rowhouse.set_tenant($1)", {source.tenant});
     for (bridge::TablePlan& table : plan.tables) {
@@ -206,6 +207,7 @@ class Verification {
 
   detail::PostgresConnection& connection_;
   const MigrationOptions& options_;
+  bridge::TargetNames target_;
   MigrationProgress progress_;
   VerifyReport report_;
 };

@@ -1,0 +1,148 @@
+#include "migration/constraints.hpp"
+
+#include <algorithm>
+
+#include "migration/source_files.hpp"
+
+namespace rowhouse::detail {
+namespace {
+
+// Marks a constraint as made by a run: what others made is left alone.
+constexpr const char* kMark = "from SQLite";
+
+std::string mark_sql(const std::string& schema, const bridge::ConstraintSql& constraint) {
+  return "COMMENT ON CONSTRAINT " + bridge::quote_identifier(constraint.name) + " ON " +
+         bridge::quote_qualified(schema, constraint.table) + " IS " + bridge::quote_literal(kMark);
+}
+
+}  // namespace
+
+// One lock for a schema: shared by the runs that send rows, whole for the one that makes foreign keys.
+std::string Constraints::lock(const char* function) const {
+  const PostgresResult result = connection_.execute(
+      "SELECT pg_catalog." + std::string(function) + "(pg_catalog.hashtextextended('rowhouse.constraints.' || $1, 0))",
+      {options_.schema});
+  return std::string(result.value(0, 0).value_or(""));
+}
+
+void Constraints::suspend() {
+  if (!sending_) lock("pg_advisory_lock_shared");
+  sending_ = true;
+  for (const bridge::TablePlan& table : plan_.tables) {
+    const PostgresResult keys = connection_.execute(
+        "SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint AS k "
+        "WHERE k.conrelid = pg_catalog.to_regclass($1) AND k.contype = 'f' "
+        "AND pg_catalog.obj_description(k.oid, 'pg_constraint') = $2 ORDER BY k.conname",
+        {bridge::quote_qualified(options_.schema, table.name), kMark});
+    for (std::size_t i = 0; i < keys.rows(); ++i) {
+      const std::string name(keys.value(i, 0).value_or(""));
+      std::string definition(keys.value(i, 1).value_or(""));
+      const std::string alter = "ALTER TABLE " + bridge::quote_qualified(options_.schema, table.name);
+      const std::string not_valid = " NOT VALID";
+      if (definition.size() < not_valid.size() ||
+          definition.compare(definition.size() - not_valid.size(), not_valid.size(), not_valid) != 0)
+        definition += not_valid;
+      const std::string quoted = bridge::quote_identifier(name);
+      connection_.execute(alter + " DROP CONSTRAINT IF EXISTS " + quoted);
+      suspended_.push_back({name, table.name, alter + " ADD CONSTRAINT " + quoted + " " + definition,
+                            alter + " VALIDATE CONSTRAINT " + quoted});
+    }
+  }
+}
+
+bool Constraints::exists(const std::string& table, const std::string& name) const {
+  return connection_
+             .execute(
+                 "SELECT FROM pg_catalog.pg_constraint "
+                 "WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2",
+                 {bridge::quote_qualified(options_.schema, table), name})
+             .rows() > 0;
+}
+
+bool Constraints::try_run(const std::string& sql, std::string& why) {
+  check_interrupted(options_);
+  try {
+    connection_.execute(sql);
+    return true;
+  } catch (const Error& error) {
+    if (ends_the_run(error)) throw;
+    why = error.what();
+    return false;
+  }
+}
+
+// A check that not every row passes would refuse rows of a file that SQLite has kept: it is left out.
+void Constraints::add_check(const bridge::ConstraintSql& check, std::vector<std::string>& notes) {
+  std::string why, ignored;
+  if (!try_run(check.add, why)) {
+    notes.push_back("table \"" + check.table + "\": a check could not be made: " + why);
+    return;
+  }
+  if (try_run(check.validate, why)) {
+    try_run(mark_sql(options_.schema, check), ignored);
+    return;
+  }
+  try_run("ALTER TABLE " + bridge::quote_qualified(options_.schema, check.table) + " DROP CONSTRAINT " +
+              bridge::quote_identifier(check.name),
+          ignored);
+  notes.push_back("table \"" + check.table + "\": a check is left out, not every row passes it: " + why);
+}
+
+void Constraints::add_foreign_key(const bridge::ConstraintSql& key, std::vector<std::string>& notes) {
+  std::string why;
+  if (!try_run(key.add, why)) {
+    notes.push_back("table \"" + key.table + "\": a foreign key could not be made: " + why);
+    return;
+  }
+  std::string ignored;
+  try_run(mark_sql(options_.schema, key), ignored);
+  if (!try_run(key.validate, why))
+    notes.push_back("table \"" + key.table + "\": foreign key \"" + key.name +
+                    "\" binds new rows only (NOT VALID), some rows refer to rows that are not there");
+}
+
+std::vector<std::string> Constraints::finish() {
+  std::vector<std::string> notes;
+  bridge::DdlOptions ddl;
+  ddl.schema = options_.schema;
+  ddl.columns_set_null = connection_.server_version() >= 150000;
+  std::vector<bridge::ConstraintSql> keys;
+  for (const bridge::TablePlan& table : plan_.tables) {
+    for (const bridge::ConstraintSql& check : bridge::check_sql(table, ddl)) {
+      if (!exists(check.table, check.name)) add_check(check, notes);
+    }
+    for (bridge::ConstraintSql& key : bridge::foreign_key_sql(table, ddl)) keys.push_back(std::move(key));
+  }
+  keys.insert(keys.end(), suspended_.begin(), suspended_.end());
+  suspended_.clear();
+  keys.erase(std::remove_if(keys.begin(), keys.end(),
+                            [&](const bridge::ConstraintSql& key) { return exists(key.table, key.name); }),
+             keys.end());
+  if (sending_) lock("pg_advisory_unlock_shared");
+  sending_ = false;
+  if (keys.empty()) return notes;
+  if (lock("pg_try_advisory_lock") != "t") {
+    notes.push_back("another run is sending rows: foreign keys are made by the next run");
+    return notes;
+  }
+  for (const bridge::ConstraintSql& key : keys) {
+    if (!exists(key.table, key.name)) add_foreign_key(key, notes);
+  }
+  lock("pg_advisory_unlock");
+  return notes;
+}
+
+void move_identity(PostgresConnection& connection, const bridge::TablePlan& table, const std::string& schema,
+                   const std::string& tenant) {
+  const bridge::ColumnPlan* identity = table.identity();
+  if (!identity && !table.integrated_objects) return;
+  const std::string column = identity ? identity->name : "id";
+  const std::string target = bridge::quote_qualified(schema, table.name);
+  connection.execute(
+      "SELECT pg_catalog.setval(s.name::regclass, greatest(copied.id, pg_catalog.pg_sequence_last_value(s.name), "
+      "$3::bigint, 1)) FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS name) AS s, (SELECT max(" +
+          bridge::quote_identifier(column) + ") AS id FROM " + target + " WHERE " + bridge::quote_identifier(table.tenant_column) + " = $4) AS copied WHERE s.name IS NOT NULL",
+      {target, column, std::to_string(table.identity_floor), tenant});
+}
+
+}  // namespace rowhouse::detail
