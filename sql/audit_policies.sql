@@ -20,6 +20,31 @@ BEGIN
   RETURN QUERY EXECUTE format('SELECT f.severity, f.rule, f.object FROM rowhouse.audit_%s() AS f WHERE f.object ~ %L
       ORDER BY f.object COLLATE "C", f.rule COLLATE "C"', part, ':' || schema || '\.');
 END $$;
+-- The rows that a finding's proof shows, run as it stands.
+CREATE FUNCTION regress.proof_rows(detail text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  steps text[] := string_to_array(substring(detail FROM 'Proof: (.*)$'), '; ');
+  rows bigint;
+BEGIN
+  FOR n IN 1..cardinality(steps) - 1 LOOP
+    EXECUTE replace(steps[n], 'SET ', 'SET LOCAL ');
+  END LOOP;
+  EXECUTE steps[cardinality(steps)] INTO rows;
+  RESET ROLE;
+  RETURN rows;
+END $$;
+-- Runs every remedy of a part; the number of those run.
+CREATE FUNCTION regress.mend_all(part text, schema text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  remedies text[];
+  remedy text;
+BEGIN
+  EXECUTE format('SELECT array_agg(f.remedy) FROM rowhouse.audit_%s() AS f WHERE f.object ~ %L AND f.remedy IS NOT NULL', part, ':' || schema || '\.') INTO remedies;
+  FOREACH remedy IN ARRAY remedies LOOP
+    EXECUTE remedy;
+  END LOOP;
+  RETURN cardinality(remedies);
+END $$;
 SET ROLE regress_owner;
 CREATE FUNCTION faulty.nobody_set() RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN current_setting('audited.never', true) IS NULL; END $$;
 
@@ -72,14 +97,7 @@ BEGIN;
 ROLLBACK;
 -- Every remedy runs, and leaves nothing to find.
 SET client_min_messages = warning;
-DO $$
-DECLARE
-  mended text;
-BEGIN
-  FOR mended IN SELECT remedy FROM rowhouse.audit_policies() WHERE object ~ ':faulty\.' AND remedy IS NOT NULL LOOP
-    EXECUTE mended;
-  END LOOP;
-END $$;
+SELECT regress.mend_all('policies', 'faulty');
 SELECT * FROM regress.found('policies', 'faulty') WHERE severity <> 'info';
 BEGIN;
 :proof;

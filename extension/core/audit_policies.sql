@@ -26,24 +26,26 @@ BEGIN
       UNION ALL
       SELECT v.relation, v.asked, v.runner, v.privileges FROM rowhouse.audit_view_ways() AS v
         WHERE v.asked <> v.runner
+    ), applied AS MATERIALIZED (
+      SELECT asked.*, tenants.tenant_column, rowhouse.policies_for(asked.relation, asked.asked) AS policies
+        FROM asked JOIN tenants ON tenants.relation = asked.relation
     )
-    SELECT asked.relation, tenants.tenant_column, asked.asked, asked.runner, asked.privileges, applied.policies
-      FROM asked JOIN tenants ON tenants.relation = asked.relation
-      CROSS JOIN LATERAL (SELECT rowhouse.policies_for(asked.relation, asked.asked)) AS applied(policies)
-      WHERE (asked.asked = 0 OR NOT rowhouse.passes_policies(asked.asked, asked.relation))
-        AND NOT EXISTS (SELECT FROM floored WHERE floored.policy = ANY (applied.policies));
+    SELECT a.relation, a.tenant_column, a.asked, a.runner, a.privileges, a.policies
+      FROM applied AS a
+      WHERE (a.asked = 0 OR NOT rowhouse.passes_policies(a.asked, a.relation))
+        AND NOT a.policies && ARRAY(SELECT floored.policy FROM floored);
 END
 $function$;
 
 -- A restrictive policy that holds whatever the others say: the condition of a policy found good, or an equality with
 -- the setting that the table's or the database's policies read. Where neither is known, rowhouse's protection.
-CREATE OR REPLACE FUNCTION rowhouse.floor_remedy(relation oid, tenant_column name, good oid, roles oid[]) RETURNS text
+CREATE OR REPLACE FUNCTION rowhouse.floor_remedy(
+    relation oid, tenant_column name, good oid, roles oid[], setting text) RETURNS text
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   condition text := (SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy AS p WHERE p.oid = good);
-  setting text;
   kept record;
 BEGIN
   SELECT p.tenant_column, p.row_kind INTO kept FROM rowhouse.protected_tables AS p WHERE p.table_name = relation;
@@ -54,15 +56,7 @@ BEGIN
       format('ON %s USING', relation::regclass), format('ON %s AS RESTRICTIVE USING', relation::regclass));
   END IF;
   IF condition IS NULL THEN
-    SELECT s.name INTO setting
-      FROM pg_policy AS p
-      CROSS JOIN LATERAL rowhouse.settings_read(rowhouse.policy_code(ARRAY[p.oid],
-        rowhouse.functions_called(ARRAY[p.oid]))) AS s
-      WHERE NOT s.is_json AND s.name ~ '\.' AND NOT starts_with(p.polname, 'rowhouse_')
-      GROUP BY s.name
-      ORDER BY bool_or(p.polrelid = relation) DESC, s.name ~ 'tenant|company|org|account' DESC, count(*) DESC, s.name
-      LIMIT 1;
-    IF NOT FOUND THEN
+    IF setting IS NULL THEN
       RETURN rowhouse.protect_remedy(relation, tenant_column);
     END IF;
     SELECT format(CASE WHEN t.typcategory = 'S' AND (t.typname = 'citext' OR NOT l.collisdeterministic)
@@ -162,6 +156,30 @@ BEGIN
 END
 $function$;
 
+-- What a verdict depends on: tables with policies of one text over columns of one kind need one trial between them.
+-- NULL where it depends on more, for the policies read other tables or call functions.
+CREATE OR REPLACE FUNCTION rowhouse.trial_key(relation oid, tenant_column name, policies oid[], runner oid) RETURNS text
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_variable
+BEGIN
+  IF rowhouse.relations_read(policies, runner) <> '{}' OR rowhouse.calls_users_code(policies, ARRAY[relation],
+      rowhouse.policy_code(policies, '{}')) THEN
+    RETURN NULL;
+  END IF;
+  RETURN jsonb_build_array(runner, tenant_column,
+    (SELECT jsonb_agg(jsonb_build_array(p.polpermissive, p.polcmd, pg_get_expr(p.polqual, p.polrelid),
+        pg_get_expr(p.polwithcheck, p.polrelid)) ORDER BY p.polname) FROM pg_policy AS p WHERE p.oid = ANY (policies)),
+    (SELECT jsonb_agg(jsonb_build_array(a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull)
+        ORDER BY a.attname)
+       FROM pg_attribute AS a
+       WHERE a.attrelid = relation AND (a.attname = tenant_column OR EXISTS (
+         SELECT FROM pg_depend AS d WHERE d.classid = 'pg_policy'::regclass AND d.objid = ANY (policies)
+           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = a.attnum))))::text;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION rowhouse.try_asked()
   RETURNS TABLE(relation oid, tenant_column name, roles oid[], ran boolean, own_visible boolean, cause text,
     command text, policy oid, good oid)
@@ -172,13 +190,16 @@ AS $function$
 DECLARE
   task record;
   verdict record;
+  known jsonb := '{}';
+  key text;
 BEGIN
   FOR task IN
     SELECT g.*, p.oid AS policy, array_agg(r.oid) FILTER (WHERE NOT r.polpermissive) AS floors
       FROM rowhouse.audit_groups() AS g
       JOIN pg_policy AS p ON p.oid = ANY (g.policies) AND p.polpermissive AND g.runner <> 0
       JOIN pg_policy AS r ON r.oid = ANY (g.policies)
-      WHERE rowhouse.functions_called(ARRAY[p.oid]) <> '{}'
+      WHERE EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+                      AND d.refclassid = 'pg_proc'::regclass)
       GROUP BY g.relation, g.tenant_column, g.policies, g.roles, g.privileges, g.asked, g.runner, p.oid
   LOOP
     RETURN QUERY
@@ -189,8 +210,15 @@ BEGIN
         WHERE split_part(leak ->> 'command', ' ', 1) = ANY (task.privileges);
   END LOOP;
   FOR task IN SELECT * FROM rowhouse.audit_groups() LOOP
-    verdict := rowhouse.try_policies(task.relation, task.tenant_column, task.policies, task.policies, task.asked,
-      task.runner);
+    key := rowhouse.trial_key(task.relation, task.tenant_column, task.policies, task.runner);
+    IF known ? key THEN
+      SELECT k.* INTO verdict
+        FROM jsonb_to_record(known -> key) AS k(own_visible boolean, ran boolean, leaks jsonb);
+    ELSE
+      verdict := rowhouse.try_policies(task.relation, task.tenant_column, task.policies, task.policies, task.asked,
+        task.runner);
+      known := known || CASE WHEN key IS NULL THEN '{}' ELSE jsonb_build_object(key, to_jsonb(verdict)) END;
+    END IF;
     IF verdict.leaks <> '[]' THEN
       RETURN QUERY
         SELECT task.relation, task.tenant_column, task.roles, verdict.ran, verdict.own_visible, leak ->> 'cause',
@@ -206,14 +234,35 @@ BEGIN
 END
 $function$;
 
+-- The statements that show it, in words that fit the cause.
+CREATE OR REPLACE FUNCTION rowhouse.policy_proof(
+    relation oid, tenant_column name, name text, commands text[], setting text) RETURNS text
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT coalesce(format('SET %s = %L; ', setting, CASE name WHEN 'unset' THEN '' WHEN 'pattern' THEN '%'
+        WHEN 'flag' THEN 'on' WHEN 'list' THEN 'a,b' ELSE '1' END), '')
+    || CASE WHEN 'SELECT' = ANY (commands)
+      THEN format('SELECT %s FROM %s', coalesce(quote_ident(tenant_column), '*'), relation::regclass)
+      WHEN commands && ARRAY['UPDATE', 'DELETE'] THEN format('EXPLAIN DELETE FROM %s', relation::regclass)
+      ELSE format('INSERT INTO %s (%s) VALUES (''2'')', relation::regclass, quote_ident(tenant_column)) END;
+END;
+
 CREATE OR REPLACE FUNCTION rowhouse.audit_policies()
   RETURNS TABLE(severity text, rule text, object text, detail text, remedy text)
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
+  SET jit = off
 AS $function$
 BEGIN
   RETURN QUERY
-    WITH tried AS MATERIALIZED (SELECT * FROM rowhouse.try_asked()
+    WITH tried AS MATERIALIZED (
+      SELECT * FROM rowhouse.try_asked()
+    ), read_setting AS MATERIALIZED (
+      SELECT p.polrelid AS relation, s.name
+        FROM pg_policy AS p
+        CROSS JOIN LATERAL rowhouse.settings_read(rowhouse.policy_code(ARRAY[p.oid],
+          rowhouse.functions_called(ARRAY[p.oid]))) AS s
+        WHERE NOT s.is_json AND s.name ~ '\.' AND NOT starts_with(p.polname, 'rowhouse_')
     ), caused AS (
       SELECT t.relation, t.tenant_column, t.policy, t.cause, array_agg(DISTINCT t.command) AS commands,
           (array_agg(t.good) FILTER (WHERE t.good IS NOT NULL))[1] AS good, array_agg(DISTINCT u.role) AS roles
@@ -233,10 +282,18 @@ BEGIN
         format(r.detail, rowhouse.name_roles(n.roles), n.relation::regclass, array_to_string(n.commands, ', '))
           || CASE WHEN 0 <> ALL (p.polroles) THEN format(' If a role is to see every tenant, say so: '
                'SELECT rowhouse.mark_shared(%L, reason).', 'role:' || rowhouse.role_name(p.polroles[1])) ELSE '' END
-          || rowhouse.prove_as(n.roles, rowhouse.policy_proof(n.relation, n.tenant_column, n.name, n.commands)),
-        CASE WHEN n.name <> 'null-read' THEN rowhouse.floor_remedy(n.relation, n.tenant_column, n.good, n.roles) END
+          || rowhouse.prove_as(n.roles, rowhouse.policy_proof(n.relation, n.tenant_column, n.name, n.commands,
+            used.setting)),
+        CASE WHEN n.name <> 'null-read' THEN
+          rowhouse.floor_remedy(n.relation, n.tenant_column, n.good, n.roles, used.setting) END
       FROM named AS n JOIN rowhouse.policy_rules() AS r ON r.cause = n.name
       LEFT JOIN pg_policy AS p ON p.oid = n.policy
+      -- The setting that says the tenant: of this table's policies, else of most.
+      LEFT JOIN LATERAL (
+        SELECT s.name AS setting FROM read_setting AS s GROUP BY s.name
+          ORDER BY bool_or(s.relation = n.relation) DESC, s.name ~ 'tenant|company|org|account' DESC, count(*) DESC,
+            s.name
+          LIMIT 1) AS used ON true
       -- What is open to all is so for every other reason as well; and a policy was found, not only its table.
       WHERE NOT (n.policy = 0 AND EXISTS (SELECT FROM named AS found WHERE found.relation = n.relation
           AND found.cause = n.cause AND found.policy <> 0 AND n.commands <@ found.commands))
@@ -257,28 +314,5 @@ BEGIN
       GROUP BY t.relation
     UNION ALL
     SELECT f.severity, f.rule, f.object, f.detail, f.remedy FROM rowhouse.audit_policy_forms() AS f;
-END
-$function$;
-
--- The statements that show it, in words that fit the cause.
-CREATE OR REPLACE FUNCTION rowhouse.policy_proof(relation oid, tenant_column name, name text, commands text[])
-  RETURNS text
-  LANGUAGE plpgsql STABLE
-  SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-  setting text;
-  holder text := coalesce(quote_ident(tenant_column), '*');
-BEGIN
-  SELECT s.name INTO setting
-    FROM pg_policy AS p CROSS JOIN LATERAL rowhouse.settings_read(rowhouse.policy_code(ARRAY[p.oid],
-      rowhouse.functions_called(ARRAY[p.oid]))) AS s
-    WHERE p.polrelid = relation AND NOT s.is_json ORDER BY s.name LIMIT 1;
-  RETURN coalesce(format('SET %s = %L; ', setting,
-      CASE name WHEN 'unset' THEN '' WHEN 'pattern' THEN '%' WHEN 'flag' THEN 'on' WHEN 'list' THEN 'a,b' ELSE '1' END),
-      '')
-    || CASE WHEN 'SELECT' = ANY (commands) THEN format('SELECT %s FROM %s', holder, relation::regclass)
-      WHEN commands && ARRAY['UPDATE', 'DELETE'] THEN format('EXPLAIN DELETE FROM %s', relation::regclass)
-      ELSE format('INSERT INTO %s (%s) VALUES (...)', relation::regclass, holder) END;
 END
 $function$;

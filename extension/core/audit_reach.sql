@@ -1,5 +1,11 @@
 -- Who gets where, and how a finding speaks of it. Identities that pass over row security are left out: that there are
--- such is a finding about the role, not one about each table it can read.
+-- such is a finding about the role, not one about each table it can read. So are owners on what is theirs, unless they
+-- are the application: who runs the migrations can switch row security off anyway.
+
+-- The way from a role to another: what pg_has_role() calls it.
+CREATE OR REPLACE FUNCTION rowhouse.set_role_privilege() RETURNS text
+  LANGUAGE sql STABLE
+  RETURN CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 
 CREATE OR REPLACE FUNCTION rowhouse.audit_reach(relations oid[])
   RETURNS TABLE(relation oid, identity oid, privileges text[])
@@ -7,6 +13,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_reach(relations oid[])
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  suspects oid[] := rowhouse.audit_suspects(true);
   who record;
 BEGIN
   FOR who IN
@@ -24,12 +31,14 @@ BEGIN
             FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS known(word, place)
             WHERE has_table_privilege(who.name, c.oid, word)
               OR (word <> 'DELETE' AND has_any_column_privilege(who.name, c.oid, word))) AS held(privileges)
-        WHERE c.oid = ANY (relations) AND held.privileges IS NOT NULL;
+        WHERE c.oid = ANY (relations) AND held.privileges IS NOT NULL
+          AND (who.identity = ANY (suspects) OR NOT pg_has_role(who.identity, c.relowner, 'USAGE'));
   END LOOP;
 END
 $function$;
 
--- Identities that have a role's rights without SET ROLE, the role itself among them.
+-- Identities that have a role's rights without SET ROLE, the role itself among them, and that somebody can log in as or
+-- become.
 CREATE OR REPLACE FUNCTION rowhouse.audit_holders(role oid) RETURNS oid[]
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
@@ -38,7 +47,10 @@ AS $function$
 BEGIN
   RETURN (
     SELECT array_agg(i.identity ORDER BY i.identity <> role, i.identity)
-      FROM rowhouse.audit_identities() AS i WHERE i.identity <> 0 AND pg_has_role(i.identity, role, 'USAGE'));
+      FROM rowhouse.audit_identities() AS i
+      WHERE i.identity <> 0 AND pg_has_role(i.identity, role, 'USAGE')
+        AND EXISTS (SELECT FROM pg_roles AS r WHERE r.rolcanlogin AND NOT rowhouse.is_unjudged(r.oid)
+                      AND pg_has_role(r.oid, i.identity, rowhouse.set_role_privilege())));
 END
 $function$;
 
@@ -112,7 +124,9 @@ BEGIN
       JOIN (SELECT k.oid, a.grantee FROM pg_class AS k, aclexplode(k.relacl) AS a
             UNION SELECT t.attrelid, a.grantee FROM pg_attribute AS t, aclexplode(t.attacl) AS a) AS g
         ON g.oid = c.oid AND g.grantee <> c.relowner AND (g.grantee = 0 OR NOT rowhouse.is_unjudged(g.grantee))
-      WHERE c.oid = revoke_remedy.relation AND rowhouse.audit_holders(c.relowner) IS NULL
+      WHERE c.oid = revoke_remedy.relation 
+        AND NOT EXISTS (SELECT FROM unnest(rowhouse.audit_suspects(true)) AS u(role)
+                          WHERE u.role <> 0 AND pg_has_role(u.role, c.relowner, 'USAGE'))
       GROUP BY c.oid);
 END
 $function$;

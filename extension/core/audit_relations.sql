@@ -148,11 +148,13 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_relations()
   RETURNS TABLE(severity text, rule text, object text, detail text, remedy text)
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
+  SET jit = off
 AS $function$
 DECLARE
   tenants oid[] := ARRAY(SELECT t.relation FROM rowhouse.audit_tenant_tables() AS t WHERE t.kind IN ('r', 'p', 'f'));
   spaces oid[] := ARRAY(
-    SELECT DISTINCT n.oid FROM rowhouse.audit_identities() AS i LEFT JOIN pg_roles AS r ON r.oid = i.identity
+    SELECT DISTINCT n.oid
+      FROM unnest(rowhouse.audit_suspects(true)) AS u(role) LEFT JOIN pg_roles AS r ON r.oid = u.role
       CROSS JOIN pg_namespace AS n WHERE has_schema_privilege(coalesce(r.rolname, 'public'), n.oid, 'USAGE'));
   item record;
 BEGIN

@@ -102,7 +102,3 @@ BEGIN
   END;
 END
 $function$;
-
-CREATE OR REPLACE FUNCTION rowhouse.set_role_privilege() RETURNS text
-  LANGUAGE sql STABLE
-  RETURN CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;

@@ -10,15 +10,14 @@ CREATE OR REPLACE FUNCTION rowhouse.base_type(type oid) RETURNS oid
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
-#variable_conflict use_column
+DECLARE
+  base oid := type;
 BEGIN
-  RETURN (
-    WITH RECURSIVE step(oid, base) AS (
-      SELECT t.oid, t.typbasetype FROM pg_type AS t WHERE t.oid = base_type.type
-      UNION ALL
-      SELECT t.oid, t.typbasetype FROM step JOIN pg_type AS t ON t.oid = step.base
-    )
-    SELECT step.oid FROM step WHERE step.base = 0);
+  WHILE base <> 0 LOOP
+    type := base;
+    SELECT t.typbasetype INTO base FROM pg_type AS t WHERE t.oid = type;
+  END LOOP;
+  RETURN type;
 END
 $function$;
 
@@ -212,6 +211,25 @@ BEGIN
 END
 $function$;
 
+-- A relation's columns, to make its rows from JSON without a right to the relation.
+CREATE OR REPLACE FUNCTION rowhouse.row_shape(relation oid) RETURNS text
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN (
+    SELECT format('%I(%s)', (SELECT c.relname FROM pg_class AS c WHERE c.oid = row_shape.relation),
+        string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod))
+          || CASE WHEN l.oid IS NULL THEN '' ELSE format(' COLLATE %I.%I', n.nspname, l.collname) END,
+          ', ' ORDER BY a.attnum))
+      FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+      LEFT JOIN pg_collation AS l ON l.oid = a.attcollation AND a.attcollation <> t.typcollation
+      LEFT JOIN pg_namespace AS n ON n.oid = l.collnamespace
+      WHERE a.attrelid = row_shape.relation AND a.attnum > 0 AND NOT a.attisdropped);
+END
+$function$;
+
 -- The WITH queries: of each relation the rows of these tenants, as far as its policies show them to the role. NULL when
 -- two relations have one name.
 CREATE OR REPLACE FUNCTION rowhouse.made_up_relations(relations oid[], role oid, texts text, tenants text[])
@@ -226,11 +244,10 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT string_agg(format(
-      '%I AS MATERIALIZED (SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%s, %L) AS %I WHERE %s)', c.relname,
-      c.oid::regclass,
+      '%I AS MATERIALIZED (SELECT * FROM pg_catalog.jsonb_to_recordset(%L) AS %s WHERE %s)', c.relname,
       (SELECT coalesce(jsonb_agg(rowhouse.sample_row(c.oid, who.tenant, texts, 1)), '[]')
          FROM unnest(tenants) AS who(tenant)),
-      c.relname,
+      rowhouse.row_shape(c.oid),
       CASE WHEN c.relkind IN ('r', 'p') AND c.relrowsecurity
           AND (role = 0 OR NOT rowhouse.passes_policies(role, c.oid))
         THEN rowhouse.strip_schemas(
