@@ -73,6 +73,8 @@ CREATE TABLE app.visit (id int, customer_id int, of text);
 INSERT INTO app.visit VALUES (1, 1, 'acme'), (2, NULL, 'acme'), (3, 7, 'acme');
 CREATE TABLE app.call (id int PRIMARY KEY, caller int, callee int, before int REFERENCES app.call);
 INSERT INTO app.call VALUES (1, 1, 2, NULL), (2, 2, 1, 1);
+CREATE TABLE app.grouped (id int PRIMARY KEY, name text);
+CREATE VIEW app.groups AS SELECT id, name FROM app.grouped GROUP BY id;
 CREATE TABLE app.constant (id int PRIMARY KEY, parent int REFERENCES app.constant, during int4range);
 ALTER TABLE app.constant ADD CONSTRAINT constant_during EXCLUDE USING gist (during WITH &&);
 INSERT INTO app.constant VALUES (1, NULL, '[1,2)'), (2, 1, '[2,3)');
@@ -82,7 +84,7 @@ CREATE TABLE app.part_acme PARTITION OF app.part FOR VALUES FROM (1) TO (2);
 CREATE UNIQUE INDEX part_own ON app.part_acme (customer_id);
 INSERT INTO app.part VALUES (1, 1, 3);
 RESET ROLE;
-SELECT call, t.* FROM unnest(ARRAY[$$'app.visit'$$, $$'app.seen'$$, $$NULL$$, $$'app.visit', tenant => 'nobody'$$, $$'app.visit', tenant => 'acme', through => ARRAY['x']$$,
+SELECT call, t.* FROM unnest(ARRAY[$$'app.visit'$$, $$'app.seen'$$, $$NULL$$, $$'app.visit', tenant => 'nobody'$$, $$'app.grouped', tenant => 'acme'$$, $$'app.visit', tenant => 'acme', through => ARRAY['x']$$,
     $$'app.customer', 'id'$$, $$'app.part_acme'$$]) AS call, regress.try(format('SELECT rowhouse.adopt(%s)', call)) AS t;
 SELECT count(*) FROM rowhouse.adopt('app.constant', tenant => 'acme');
 SELECT relation, name, definition FROM regress.keys WHERE relation = 'app.constant'::regclass ORDER BY name;
@@ -123,6 +125,20 @@ BEGIN;
 SELECT rowhouse.set_tenant('acme');
 SELECT tableoid::regclass, company_id FROM app.part;
 COMMIT;
+-- Whoever does not own what hangs together with the table changes nothing.
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO regress_app;
+GRANT CREATE ON SCHEMA app TO regress_app;
+SET ROLE regress_owner;
+CREATE TABLE app.shelf (company_id text NOT NULL, id int PRIMARY KEY);
+GRANT SELECT, REFERENCES ON app.shelf TO regress_app;
+RESET ROLE;
+SET ROLE regress_app;
+CREATE TABLE app.theirs (shelf int REFERENCES app.shelf);
+SELECT * FROM regress.try($$SELECT rowhouse.adopt('app.theirs')$$);
+SELECT state, message FROM regress.try($$SELECT rowhouse.adopt('app.shelf')$$);
+RESET ROLE;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse FROM regress_app;
+REVOKE CREATE ON SCHEMA app FROM regress_app;
 -- NULLS NOT DISTINCT stays, where there is such a thing.
 DO $$
 BEGIN
@@ -134,6 +150,6 @@ BEGIN
     DROP TABLE app.single;
   END IF;
 END $$;
-DROP VIEW regress.keys, app.seen;
-DROP TABLE regress.before, app.customer, app.orders, app.order_line, app.order_mark, app.visit, app.constant, app.desk, app.room, app.part;
+DROP VIEW regress.keys, app.seen, app.groups;
+DROP TABLE regress.before, app.customer, app.orders, app.order_line, app.order_mark, app.visit, app.constant, app.desk, app.room, app.part, app.grouped, app.theirs, app.shelf;
 DROP FUNCTION app.touch;

@@ -10,6 +10,7 @@ AS $function$
 DECLARE
   before record;
   waiting regclass;
+  dependent record;
 BEGIN
   IF target IS NULL OR tenant_column IS NULL THEN
     RAISE null_value_not_allowed USING MESSAGE = 'adopt wants a table and the name of its tenant column, got NULL';
@@ -39,6 +40,19 @@ BEGIN
       MESSAGE = format('%s refers to %s, whose rows may still be without a tenant', target, waiting),
       HINT = format('First: SELECT rowhouse.adopt(%L, %L);', waiting,
         rowhouse.own_tenant_column(waiting, tenant_column));
+  END IF;
+  -- A view that groups by a primary key, above all.
+  SELECT k.conname, k.conrelid::regclass AS relation, pg_describe_object(d.classid, d.objid, 0) AS what INTO dependent
+    FROM rowhouse.keys_to_adopt(target, tenant_column) AS u
+    JOIN pg_constraint AS k ON k.conindid = u.index AND k.contype IN ('p', 'u')
+    JOIN pg_depend AS d ON d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.deptype = 'n'
+      AND d.classid <> 'pg_constraint'::regclass
+    WHERE u.obstacle IS NULL ORDER BY d.objid LIMIT 1;
+  IF FOUND THEN
+    RAISE dependent_objects_still_exist USING
+      MESSAGE = format('%s depends on key %I of %s, which is to be made anew', dependent.what, dependent.conname,
+        dependent.relation),
+      HINT = 'Drop it before and make it again afterwards.';
   END IF;
 END
 $function$;

@@ -55,8 +55,8 @@ BEGIN
         'functions can be marked LEAKPROOF, for every database user at once: rowhouse does not',
         'LIKE, jsonb, full text and trigram searches on protected tables use no index'),
       ('event triggers', me.rolsuper OR is_delegate,
-        'new tables without protection can be refused as they are made',
-        'new tables without protection are found afterwards, not refused'),
+        'rowhouse.guard_tables() refuses new tables without protection',
+        'new tables without protection are found by rowhouse.audit(), not refused'),
       ('bypassrls', me.rolsuper OR (version >= 160000 AND me.rolcreaterole AND me.rolbypassrls),
         'not needed: exempt roles are named in policies, see rowhouse.grant_access()',
         'exempt roles are named in policies: a dump wants rowhouse.grant_access(role, ''dump'') and '
