@@ -57,7 +57,10 @@ SELECT 1 AS made FROM lo_create(4711);
 RESET ROLE;
 SELECT severity, rule, object, detail FROM regress.findings;
 SELECT rule, object, regress.mend(severity, rule, object, remedy) FROM regress.findings WHERE remedy IS NOT NULL;
+-- One remedy's revoking is another's; the server warns of that in different words by version.
+SET client_min_messages = error;
 SELECT bool_and((regress.try(remedy)).state = '00000') AS ran FROM regress.findings WHERE remedy IS NOT NULL;
+RESET client_min_messages;
 SELECT severity, rule, object FROM regress.findings;
 SELECT table_name FROM rowhouse.protected_tables ORDER BY 1;
 SET ROLE regress_app;
