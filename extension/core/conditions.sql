@@ -58,8 +58,10 @@ BEGIN
   IF row_kind = 'defaults' THEN
     shared := format('%I IS NULL AND %s', tenant_column, shared);
     printed_shared := format('((%I IS NULL) AND %s)', tenant_column, printed_shared);
-    reads := format('%s OR %s', writes, shared);
-    printed_reads := format('(%s OR %s)', printed_writes, printed_shared);
+    -- In the order in which the server puts permissive policies together: it then finds access and isolation equal, and
+    -- asks once.
+    reads := format('%s OR %s', shared, writes);
+    printed_reads := format('(%s OR %s)', printed_shared, printed_writes);
   ELSE
     reads := writes;
     printed_reads := printed_writes;

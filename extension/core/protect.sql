@@ -50,8 +50,8 @@ CREATE OR REPLACE VIEW rowhouse.protected_tables AS
       END AS kind,
       CASE
         WHEN pg_get_expr(p.polwithcheck, c.oid) = 'false' THEN 'reference'
-        WHEN starts_with(pg_get_expr(p.polqual, c.oid), '(' || pg_get_expr(p.polwithcheck, c.oid) || ' OR ')
-          THEN 'defaults'
+        WHEN starts_with(reverse(pg_get_expr(p.polqual, c.oid)),
+          reverse(' OR ' || pg_get_expr(p.polwithcheck, c.oid) || ')')) THEN 'defaults'
         ELSE 'own'
       END AS row_kind
     FROM pg_policy AS p
