@@ -90,7 +90,8 @@ class Repository(OnOneConnection):
                          ("a3", "freshdesk", {"k": 1}, {"subject": "s"}))
         self.assertIsNotNone(made.created_at)
         self.assertEqual(len(begun), 2)
-        self.assertEqual(as_owner("SELECT metadata ->> 'subject' FROM integrated_objects WHERE original_id = 'a3'"), "s")
+        self.assertEqual(as_owner("SELECT metadata ->> 'subject' FROM integrated_objects WHERE original_id = 'a3'"),
+                         "s")
 
     def test_the_tenant_is_the_default(self):
         made = IntegratedObjectRepository(self.bolt).create({"original_id": "b9"})
@@ -189,7 +190,8 @@ class Transactions(OnOneConnection):
         self.assertEqual(self.originals(self.acme, "acme"), ["a1", "a2", "after", "kept"])
 
     def test_lazy_loading_after_commit(self):
-        as_owner("INSERT INTO note (company_id, object_id, body) VALUES ('acme', 1001, 'ours'), ('bolt', 1001, 'theirs')")
+        as_owner("INSERT INTO note (company_id, object_id, body) VALUES ('acme', 1001, 'ours'), "
+                 "('bolt', 1001, 'theirs')")
         object = IntegratedObjectRepository(self.acme).get_by_company("acme")[0]
         self.acme.commit()
         self.assertEqual([note.body for note in object.notes], ["ours"])
@@ -253,8 +255,8 @@ class OtherWays(OnOneConnection):
             self.assertIs(connection.execute(is_protected).scalar(), True)
             connection.execute(text("SET LOCAL ROLE orm_app"))
             connection.execute(text("SELECT rowhouse.set_tenant('acme')"))
-            self.assertEqual(connection.execute(text("INSERT INTO invoice (id) VALUES (1) RETURNING company_id")).scalar(),
-                             "acme")
+            insert = text("INSERT INTO invoice (id) VALUES (1) RETURNING company_id")
+            self.assertEqual(connection.execute(insert).scalar(), "acme")
             transaction.rollback()
 
     def test_the_page_shows_what_is_tested(self):
