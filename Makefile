@@ -65,6 +65,7 @@ check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/audit/run
 	$(private) --without native -- tests/backup
 	$(private) --without native -- tests/upgrade/run
+	$(private) --without native -- tests/pgtle/run
 	$(private) --without native -- tests/guard
 	$(private) --without native -- tests/isolation/run
 
