@@ -59,7 +59,7 @@ SELECT rowhouse.unseal();
 SET ROLE regress_owner;
 CREATE FUNCTION app.plant(name text, condition text, checks text DEFAULT NULL, body text DEFAULT 'PRIMARY KEY (company_id, id)') RETURNS text LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE format('CREATE TABLE app.%I (company_id text, id int NOT NULL, body text, %s)', name, body);
-  EXECUTE format('INSERT INTO app.%I VALUES (''acme'', 1, ''a''), (''bolt'', 2, ''b'')', name);
+  EXECUTE format('INSERT INTO app.%I (company_id, id, body) VALUES (''acme'', 1, ''a''), (''bolt'', 2, ''b'')', name);
   EXECUTE format('ALTER TABLE app.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
   EXECUTE format('CREATE POLICY own ON app.%I USING (%s) WITH CHECK (%s)', name, condition, coalesce(checks, condition));
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON app.%I TO regress_app', name);
@@ -112,6 +112,12 @@ SELECT app.plant('triggered', :'mine');
 ALTER TABLE app.triggered NO FORCE ROW LEVEL SECURITY;
 CREATE FUNCTION app.clear() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$ BEGIN DELETE FROM app.triggered WHERE company_id <> OLD.company_id; RETURN NULL; END $$;
 CREATE TRIGGER clear AFTER DELETE ON app.triggered FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION app.clear();
+SELECT app.plant('echoes', :'mine');
+ALTER TABLE app.echoes NO FORCE ROW LEVEL SECURITY;
+CREATE FUNCTION app.echo() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$ BEGIN UPDATE app.echoes SET body = concat(NEW.id, id); RETURN NULL; END $$;
+CREATE TRIGGER echo AFTER INSERT ON app.echoes FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION app.echo();
+SELECT app.plant('refers', :'mine', body => 'PRIMARY KEY (company_id, id), parent int REFERENCES app.parent (id) ON DELETE SET NULL');
+ALTER TABLE app.refers ALTER CONSTRAINT refers_parent_fkey DEFERRABLE INITIALLY DEFERRED;
 SELECT app.plant('counted', :'mine');
 CREATE SEQUENCE app.counted_seq OWNED BY app.counted.id;
 GRANT SELECT ON SEQUENCE app.counted_seq TO regress_app;
@@ -126,7 +132,7 @@ RESET ROLE;
 \c -
 SELECT name, coalesce(string_agg(attack || CASE WHEN object LIKE 'table:%' THEN '' ELSE ' (' || split_part(object, ':', 1) || ')' END, ', ' ORDER BY attack COLLATE "C"), 'nothing')
   FROM unnest(ARRAY['right', 'right_by_hand', 'off', 'wide', 'unchecked', 'check_of_update', 'deletes', 'folded', 'one_key', 'one_key_taken', 'child', 'truncatable', 'open_when_unset', 'open_when_empty', 'pattern', 'any_case', 'trimmed',
-    'listed', 'beginning', 'nobodys', 'viewed', 'filtered', 'lower_key', 'null_key', 'excluded', 'triggered', 'counted', 'parted']) WITH ORDINALITY AS t(name, place)
+    'listed', 'beginning', 'nobodys', 'viewed', 'filtered', 'lower_key', 'null_key', 'excluded', 'triggered', 'echoes', 'refers', 'counted', 'parted']) WITH ORDINALITY AS t(name, place)
   LEFT JOIN LATERAL rowhouse.prove(('app.' || name)::regclass) ON outcome = 'leaked' GROUP BY place, name ORDER BY place;
 SELECT outcome, count(*) FROM rowhouse.prove('app.right_by_hand') GROUP BY 1 ORDER BY 1;
 -- All tables: what came below one after protect(), and one whose protection is out of force.

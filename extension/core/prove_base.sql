@@ -242,7 +242,9 @@ BEGIN
   END IF;
   success := CASE WHEN own IS NULL THEN hit
     ELSE rowhouse.prove_hit(scene, relation::text, scene -> 'session_a', own) END;
-  IF rowhouse.prove_is_busy(hit ->> 'state') OR rowhouse.prove_is_busy(success ->> 'state') THEN
+  IF (success ->> 'leaked')::boolean THEN
+    RETURN rowhouse.prove_finding(scene, attack, 'leaked', 'on its own row it changed the other tenant''s as well');
+  ELSIF rowhouse.prove_is_busy(hit ->> 'state') OR rowhouse.prove_is_busy(success ->> 'state') THEN
     RETURN rowhouse.prove_finding(scene, attack, 'not applicable', 'busy: ' || (hit ->> 'message'));
   ELSIF success ->> 'state' <> '00000' OR (success ->> 'touched')::bigint = 0 THEN
     RETURN rowhouse.prove_finding(scene, attack, 'not applicable',
