@@ -111,6 +111,16 @@ SELECT count(*) AS defaults, (SELECT count(*) FROM app.currency) AS currencies F
 SELECT tenant, table_name, rows FROM rowhouse.tenant_usage ORDER BY 1;
 RESET ROLE;
 SELECT state, message, hint FROM regress.try($$SELECT rowhouse.import_merge(rowhouse.import_stage('app.currency'), 'app.currency', 'acme')$$);
+-- A dump holds all of it.
+CREATE ROLE regress_dump;
+GRANT regress_dump TO CURRENT_USER;
+SELECT rowhouse.grant_access('regress_dump', 'dump');
+SET ROLE regress_dump;
+SELECT (SELECT count(*) FROM app.setting) AS settings, (SELECT count(*) FROM app.currency) AS currencies;
+RESET ROLE;
+SELECT rowhouse.revoke_access('regress_dump');
+REVOKE ALL ON SCHEMA app FROM regress_dump;
+DROP ROLE regress_dump;
 -- Sealed: a setting is no tenant.
 CREATE TEMPORARY TABLE key AS SELECT rowhouse.seal();
 SELECT bool_and(rowhouse.is_protected(table_name, tenant_column)) FROM rowhouse.protected_tables;
