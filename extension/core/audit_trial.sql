@@ -158,16 +158,15 @@ BEGIN
 END
 $function$;
 
--- Functions of users' that these policies call, and the functions that these name in their bodies.
-CREATE OR REPLACE FUNCTION rowhouse.functions_called(policies oid[]) RETURNS oid[]
+-- Functions, and those of users' that they name in their bodies, to the last.
+CREATE OR REPLACE FUNCTION rowhouse.functions_called_by(functions oid[]) RETURNS oid[]
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  called oid[] := ARRAY(SELECT DISTINCT d.refobjid FROM pg_depend AS d
-    WHERE d.classid = 'pg_policy'::regclass AND d.objid = ANY (policies) AND d.refclassid = 'pg_proc'::regclass);
+  called oid[] := functions;
   bodies text;
-  more oid[] := called;
+  more oid[] := functions;
 BEGIN
   WHILE more <> '{}' LOOP
     SELECT string_agg(rowhouse.function_body(p.oid), ' ') INTO bodies FROM pg_proc AS p WHERE p.oid = ANY (more);
@@ -178,6 +177,12 @@ BEGIN
   RETURN called;
 END
 $function$;
+
+-- Functions of users' that these policies call, and the functions that these name in their bodies.
+CREATE OR REPLACE FUNCTION rowhouse.functions_called(policies oid[]) RETURNS oid[]
+  LANGUAGE sql STABLE
+  RETURN rowhouse.functions_called_by(ARRAY(SELECT DISTINCT d.refobjid FROM pg_depend AS d
+    WHERE d.classid = 'pg_policy'::regclass AND d.objid = ANY (policies) AND d.refclassid = 'pg_proc'::regclass));
 
 CREATE OR REPLACE FUNCTION rowhouse.function_body(function oid) RETURNS text
   LANGUAGE plpgsql STABLE

@@ -2,6 +2,14 @@
 -- when the server has it.
 INSERT INTO fault VALUES
   ('ALTER ROLE audit_app BYPASSRLS', 'error, mended', 'role-bypasses', 'role:audit_app'),
+  ('CREATE VIEW app.everything AS SELECT * FROM app.invoice; GRANT SELECT ON app.everything TO audit_team', 'error, mended', 'view-past-policies',
+    'view:app.everything'),
+  ('CREATE VIEW app.everything AS SELECT * FROM app.invoice; ALTER VIEW app.everything OWNER TO audit_owner; GRANT SELECT ON app.everything TO audit_team',
+    'not found', 'view-past-policies', 'view:app.everything'),
+  ('CREATE FUNCTION app.everything() RETURNS SETOF app.invoice LANGUAGE plpgsql SECURITY DEFINER SET search_path = app, pg_temp
+    AS ''BEGIN RETURN QUERY SELECT * FROM invoice; END''', 'error, mended', 'definer-past-policies', 'function:app.everything'),
+  ('CREATE FUNCTION app.said_safe(text) RETURNS boolean LANGUAGE sql IMMUTABLE LEAKPROOF AS ''SELECT true''', 'error, mended', 'leakproof-by-users',
+    'function:app.said_safe'),
   ('ALTER ROLE audit_web BYPASSRLS', 'error, mended', 'role-bypasses', 'role:audit_web'),
   ('ALTER ROLE audit_app SUPERUSER', 'error, mended', 'role-bypasses', 'role:audit_app'),
   ('GRANT SELECT ON app.invoice TO audit_super', 'error, mended', 'role-bypasses', 'role:audit_super'),
@@ -49,7 +57,7 @@ INSERT INTO fault VALUES
   ('ALTER ROLE audit_app SET search_path = app, pg_temp, pg_catalog', 'warning, mended', 'setting-preset', 'role:audit_app'),
   ('ALTER ROLE audit_app SET search_path = app, public', 'not found', 'setting-preset', 'role:audit_app'),
   ('ALTER ROLE audit_super SET row_security = off', 'not found', 'setting-preset', 'role:audit_super'),
-  ('CREATE TABLE app.hand (tenant_id text, x integer); ALTER TABLE app.hand ENABLE ROW LEVEL SECURITY;
+  ('CREATE TABLE app.hand (tenant_id text NOT NULL, x integer); ALTER TABLE app.hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
     CREATE POLICY own ON app.hand USING (tenant_id = current_setting(''app.current_tenant'', true));
     ALTER DATABASE rowhouse_audit SET app.current_tenant = ''7''', 'error, mended', 'tenant-preset', 'database:rowhouse_audit'),
   ('CREATE FOREIGN DATA WRAPPER nothing; GRANT USAGE ON FOREIGN DATA WRAPPER nothing TO audit_app', 'warning, mended', 'foreign-server',
