@@ -168,6 +168,14 @@ GRANT SELECT ON sound.kept TO regress_app;
 SELECT * FROM regress.found('policies', 'sound') WHERE severity <> 'info';
 SELECT regress.mend_all('policies', 'sound');
 SELECT * FROM regress.found('policies', 'sound') WHERE severity <> 'info';
+-- The floor dropped, or made to hold nothing.
+DROP POLICY rowhouse_isolation ON sound.kept;
+SELECT * FROM regress.found('policies', 'sound') WHERE severity <> 'info';
+SELECT regress.mend_all('policies', 'sound');
+ALTER POLICY rowhouse_isolation ON sound.kept USING (true) WITH CHECK (true);
+SELECT * FROM regress.found('policies', 'sound') WHERE severity <> 'info';
+SELECT regress.mend_all('policies', 'sound');
+SELECT * FROM regress.found('policies', 'sound') WHERE severity <> 'info';
 SELECT rowhouse.revoke_access('regress_dumper');
 REVOKE ALL ON SCHEMA sound FROM regress_dumper;
 DROP SCHEMA faulty, sound CASCADE;

@@ -74,6 +74,9 @@ DO $$ BEGIN
 END $$;
 GRANT SELECT ON held.sound_bound, held.sound_of_bound, held.sound_barrier, held.sound_join, held.sound_of_stored TO regress_app;
 RESET ROLE;
+CREATE SERVER regress_far FOREIGN DATA WRAPPER regress_wrapper;
+CREATE FOREIGN TABLE held.far_away (company_id text) SERVER regress_far;
+GRANT SELECT ON held.far_away TO regress_app;
 SELECT * FROM regress.found('relations', '(held|closed)');
 SELECT * FROM regress.found('policies', '(held|closed)');
 SELECT * FROM regress.found('views', '(held|closed)');
@@ -89,4 +92,5 @@ SELECT regress.mend_all('views', '(held|closed)'), regress.mend_all('relations',
 SELECT * FROM regress.found('relations', '(held|closed)') WHERE severity <> 'info';
 SELECT * FROM regress.found('policies', '(held|closed)') WHERE severity <> 'info';
 SELECT * FROM regress.found('views', '(held|closed)') WHERE severity <> 'info';
+DROP SERVER regress_far CASCADE;
 DROP SCHEMA held, closed CASCADE;

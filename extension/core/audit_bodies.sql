@@ -33,12 +33,11 @@ $function$;
 
 -- A path in which nobody can put something in front: temporary objects last by name, and no schema that an application
 -- may create in.
-CREATE OR REPLACE FUNCTION rowhouse.safe_path(function oid) RETURNS text
+CREATE OR REPLACE FUNCTION rowhouse.safe_path(function oid, suspects oid[]) RETURNS text
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  suspects oid[] := rowhouse.audit_suspects(true);
   wanted text[] := coalesce(rowhouse.path_of(function), ARRAY['pg_catalog',
     (SELECT n.nspname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE p.oid = function),
     'public']);
@@ -59,15 +58,16 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_paths()
 AS $function$
 DECLARE
   suspects oid[] := rowhouse.audit_suspects(true);
+  identities oid[] := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i);
 BEGIN
   RETURN QUERY
     SELECT CASE WHEN f.callers IS NULL THEN 'warning' ELSE 'error' END, 'definer-search-path',
         rowhouse.function_object(f.oid),
         format('%s runs as %s, and names in it are looked up %s.', f.oid::regprocedure, f.proowner::regrole, f.fault)
           || rowhouse.prove_as(f.callers, format('SELECT proconfig FROM pg_proc WHERE oid = %s', f.oid)),
-        format('ALTER ROUTINE %s SET search_path = %s', f.oid::regprocedure, rowhouse.safe_path(f.oid))
+        format('ALTER ROUTINE %s SET search_path = %s', f.oid::regprocedure, rowhouse.safe_path(f.oid, suspects))
       FROM (
-        SELECT p.oid, p.proowner, rowhouse.callers_of(p.oid) AS callers, CASE
+        SELECT p.oid, p.proowner, rowhouse.callers_of(p.oid, identities) AS callers, CASE
             WHEN path.words IS NULL THEN 'where the caller''s search_path says: whoever calls it puts its own in front'
             WHEN writable.name IS NOT NULL THEN format('in the schema %s, where an application may create',
               writable.name)

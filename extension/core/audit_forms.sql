@@ -81,7 +81,16 @@ BEGIN
       CROSS JOIN LATERAL (
         SELECT string_agg(s, ', ' ORDER BY s) FROM rowhouse.stale_policies(p.table_name, p.tenant_column, p.row_kind)
           AS s) AS stale(names)
-      WHERE NOT rowhouse.is_protected(p.table_name, p.tenant_column, p.row_kind);
+      WHERE NOT rowhouse.is_protected(p.table_name, p.tenant_column, p.row_kind)
+    UNION ALL
+    SELECT 'warning', 'protection-stale', rowhouse.relation_object(c.oid),
+        format('%s has lost the policy rowhouse_isolation, or it no longer asks the tenant: nothing holds whatever '
+          'another policy opens. Proof: SELECT * FROM pg_policies WHERE tablename = %L', c.oid::regclass, c.relname),
+        format('SELECT rowhouse.protect(%L, %L)', c.oid::regclass::text, t.tenant_column)
+      FROM rowhouse.audit_tenant_tables() AS t JOIN pg_class AS c ON c.oid = t.relation
+      WHERE c.relrowsecurity AND c.relforcerowsecurity AND t.tenant_column IS NOT NULL
+        AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = ANY (rowhouse.policy_names()))
+        AND NOT EXISTS (SELECT FROM rowhouse.protected_tables AS p WHERE p.table_name = c.oid);
 END
 $function$;
 
@@ -142,7 +151,8 @@ BEGIN
     UNION ALL
     SELECT 'info', 'no-floor', 'schema:' || c.relnamespace::regnamespace,
         format('No restrictive policy stands on %s tables of tenants'' rows, %s among them: the next permissive one '
-          'opens what it says, whatever the others say.', count(DISTINCT c.oid), min(c.oid::regclass::text COLLATE "C")), NULL
+          'opens what it says, whatever the others say.', count(DISTINCT c.oid),
+          min(c.oid::regclass::text COLLATE "C")), NULL
       FROM hand AS h JOIN pg_class AS c ON c.oid = h.relation
       WHERE NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = h.relation AND NOT p.polpermissive)
       GROUP BY c.relnamespace;

@@ -64,8 +64,8 @@ BEGIN
 END
 $function$;
 
--- Who may call a function, or sets it off as a trigger.
-CREATE OR REPLACE FUNCTION rowhouse.callers_of(function oid) RETURNS oid[]
+-- Which of these identities may call a function, or set it off as a trigger.
+CREATE OR REPLACE FUNCTION rowhouse.callers_of(function oid, identities oid[]) RETURNS oid[]
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -81,7 +81,7 @@ BEGIN
   END IF;
   RETURN (
     SELECT array_agg(DISTINCT i.identity)
-      FROM rowhouse.audit_identities() AS i
+      FROM unnest(identities) AS i(identity)
       LEFT JOIN pg_roles AS r ON r.oid = i.identity
       JOIN pg_proc AS p ON p.oid = callers_of.function
       WHERE r.rolbypassrls IS NOT TRUE
@@ -179,13 +179,14 @@ AS $function$
 DECLARE
   held oid[] := ARRAY(SELECT t.relation FROM rowhouse.audit_tenant_tables() AS t
                       UNION SELECT m FROM rowhouse.tenant_matviews() AS m);
+  identities oid[] := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i);
   item record;
   verdict text;
   asks_session boolean;
 BEGIN
   FOR item IN
     SELECT p.oid, p.proname, p.proowner, p.proretset, p.prorettype, rowhouse.relations_named(p.oid) AS named,
-        rowhouse.callers_of(p.oid) AS callers
+        rowhouse.callers_of(p.oid, identities) AS callers
       FROM rowhouse.users_functions() AS u JOIN pg_proc AS p ON p.oid = u.oid AND p.prosecdef ORDER BY p.oid
   LOOP
     CONTINUE WHEN item.callers IS NULL OR rowhouse.opened_by(item.proowner, item.named, held) = '{}';

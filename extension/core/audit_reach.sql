@@ -37,9 +37,9 @@ BEGIN
 END
 $function$;
 
--- Identities that have a role's rights without SET ROLE, the role itself among them, and that somebody can log in as or
--- become.
-CREATE OR REPLACE FUNCTION rowhouse.audit_holders(role oid) RETURNS oid[]
+-- Of these identities those that have a role's rights without SET ROLE, the role itself among them, and that somebody
+-- can log in as or become.
+CREATE OR REPLACE FUNCTION rowhouse.audit_holders(role oid, identities oid[]) RETURNS oid[]
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -47,7 +47,7 @@ AS $function$
 BEGIN
   RETURN (
     SELECT array_agg(i.identity ORDER BY i.identity <> role, i.identity)
-      FROM rowhouse.audit_identities() AS i
+      FROM unnest(identities) AS i(identity)
       WHERE i.identity <> 0 AND pg_has_role(i.identity, role, 'USAGE')
         AND EXISTS (SELECT FROM pg_roles AS r WHERE r.rolcanlogin AND NOT rowhouse.is_unjudged(r.oid)
                       AND pg_has_role(r.oid, i.identity, rowhouse.set_role_privilege())));

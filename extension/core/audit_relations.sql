@@ -94,13 +94,13 @@ $function$;
 
 -- Row security that is on, but not for the owner and who has the owner's rights: definer functions and views as well.
 CREATE OR REPLACE FUNCTION rowhouse.judge_unforced_table(
-    relation oid, OUT severity text, OUT rule text, OUT object text, OUT detail text, OUT remedy text)
+    relation oid, identities oid[], OUT severity text, OUT rule text, OUT object text, OUT detail text, OUT remedy text)
   LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   owner oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation);
-  holders oid[] := rowhouse.audit_holders(owner);
+  holders oid[] := rowhouse.audit_holders(owner, identities);
 BEGIN
   severity := CASE WHEN holders IS NULL THEN 'warning' ELSE 'error' END;
   rule := 'force-missing';
@@ -152,6 +152,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_relations()
 AS $function$
 DECLARE
   tenants oid[] := ARRAY(SELECT t.relation FROM rowhouse.audit_tenant_tables() AS t WHERE t.kind IN ('r', 'p', 'f'));
+  identities oid[] := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i);
   spaces oid[] := ARRAY(
     SELECT DISTINCT n.oid
       FROM unnest(rowhouse.audit_suspects(true)) AS u(role) LEFT JOIN pg_roles AS r ON r.oid = u.role
@@ -175,7 +176,7 @@ BEGIN
       RETURN QUERY SELECT * FROM rowhouse.judge_open_table(item.relation, item.kind, item.tenant_column, item.via,
         item.parent, item.reachers, item.privileges, item.in_reach, tenants);
     ELSIF NOT item.is_forced AND NOT rowhouse.is_exempt_owner(item.relowner) THEN
-      RETURN QUERY SELECT * FROM rowhouse.judge_unforced_table(item.relation);
+      RETURN QUERY SELECT * FROM rowhouse.judge_unforced_table(item.relation, identities);
     END IF;
     IF item.kind <> 'f' THEN
       RETURN QUERY SELECT * FROM rowhouse.judge_table_form(item.relation, item.tenant_column, item.parent,
