@@ -12,7 +12,7 @@ INSERT INTO fault VALUES
     'function:app.said_safe'),
   ('ALTER ROLE audit_web BYPASSRLS', 'error, mended', 'role-bypasses', 'role:audit_web'),
   ('ALTER ROLE audit_app SUPERUSER', 'error, mended', 'role-bypasses', 'role:audit_app'),
-  ('GRANT SELECT ON app.invoice TO audit_super', 'error, mended', 'role-bypasses', 'role:audit_super'),
+  ('GRANT SELECT ON app.invoice TO audit_super; SELECT rowhouse.protect(''app.invoice'')', 'error, mended', 'role-bypasses', 'role:audit_super'),
   ('ALTER ROLE audit_bypass LOGIN', 'warning, mended', 'role-bypasses', 'role:audit_bypass'),
   ('GRANT audit_bypass TO audit_app', 'error, mended', 'role-becomes-exempt', 'role:audit_app'),
   ('GRANT audit_super TO audit_app', 'error, mended', 'role-becomes-exempt', 'role:audit_app'),
