@@ -163,6 +163,23 @@ ExitStatus run_status(const Options& options) {
   return report.core.empty() ? kState : kOk;
 }
 
+ExitStatus run_audit(const Options& options) {
+  AuditReport report = audit(target(options));
+  const ExitStatus status = report.count("error") > 0 ? kLeaks : report.count("warning") > 0 ? kWarnings : kOk;
+  if (options.quiet) std::erase_if(report.findings, [](const AuditFinding& one) { return one.severity == "info"; });
+  print(options, report);
+  return status;
+}
+
+ExitStatus run_prove(const Options& options) {
+  const ProofReport report = prove(target(options), options.table);
+  print(options, report);
+  if (report.count("leaked") > 0) return kLeaks;
+  if (report.count("held") > 0) return kOk;
+  std::cerr << "rowhouse: no attack could be tried, so nothing is proven\n";
+  return kState;
+}
+
 ExitStatus run_tenant_list(const Options& options) {
   print(options, list_tenants(target(options)));
   return kOk;

@@ -22,12 +22,15 @@ struct Options {
   bool quiet = false;
   bool ddl = false;
   std::string tenant_id;
+  std::optional<std::string> table;
 };
 
 ExitStatus run_plan(const Options& options);
 ExitStatus run_migrate(const Options& options);
 ExitStatus run_verify(const Options& options);
 ExitStatus run_status(const Options& options);
+ExitStatus run_audit(const Options& options);
+ExitStatus run_prove(const Options& options);
 ExitStatus run_tenant_list(const Options& options);
 ExitStatus run_tenant_create(const Options& options);
 

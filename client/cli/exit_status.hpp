@@ -16,6 +16,8 @@ enum ExitStatus : int {
   kTarget = 5,         ///< PostgreSQL can't be reached or refuses
   kDifferent = 6,      ///< verify found differences
   kLocked = 8,         ///< a lock did not come in time: try again
+  kWarnings = 9,       ///< audit: no error, but warnings
+  kLeaks = 10,         ///< audit found errors, or prove got in
   kInternal = 12,
   kInterrupted = 130,
 };
@@ -33,6 +35,8 @@ inline constexpr ExitStatusRow kExitStatuses[] = {
     {kTarget, "PostgreSQL can't be reached or refuses"},
     {kDifferent, "verify found differences"},
     {kLocked, "a lock did not come in time: try again"},
+    {kWarnings, "audit found warnings and no error"},
+    {kLeaks, "audit found errors, or prove got in"},
     {kInternal, "an error of rowhouse itself"},
     {kInterrupted, "interrupted"},
 };

@@ -110,6 +110,12 @@ int main(int argc, char** argv) {
   add_target(command(app, "status", "Show what is imported and what was set aside", rowhouse::cli::run_status),
              options);
 
+  add_target(command(app, "audit", "Name every way in which tenants can reach each other's rows", rowhouse::cli::run_audit),
+             options);
+  CLI::App* prove = command(app, "prove", "Try to break in as two throw-away tenants; all is undone", rowhouse::cli::run_prove);
+  add_target(prove, options);
+  prove->add_option("--table", options.table, "One table instead of every protected one")->envname("ROWHOUSE_TABLE");
+
   CLI::App* tenant = app.add_subcommand("tenant", "The registry of tenants");
   tenant->require_subcommand(1);
   add_target(command(*tenant, "list", "List the tenants", rowhouse::cli::run_tenant_list), options);

@@ -46,6 +46,10 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
+std::string number(std::size_t value) { return std::to_string(value); }
+
+std::string counted(std::size_t value, const char* what) { return number(value) + " " + what + (value == 1 ? "" : "s"); }
+
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
@@ -86,9 +90,9 @@ std::string to_text(const PlanReport& report) {
     text += "\n";
   }
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
-  return text + number(static_cast<std::int64_t>(report.files)) + " files read, " +
-         number(static_cast<std::int64_t>(report.tables.size())) + " tables, " +
-         number(static_cast<std::int64_t>(report.failures.size())) + " files refused\n";
+  return text + number(report.files) + " files read, " +
+         number(report.tables.size()) + " tables, " +
+         number(report.failures.size()) + " files refused\n";
 }
 
 std::string to_text(const MigrationReport& report) {
@@ -103,7 +107,7 @@ std::string to_text(const MigrationReport& report) {
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f", report.seconds);
   return (report.tables.empty() ? "" : aligned(lines)) + number(rows) + " rows copied, " + number(rejected) +
-         " set aside in rowhouse.import_reject, " + number(static_cast<std::int64_t>(report.failures.size())) +
+         " set aside in rowhouse.import_reject, " + number(report.failures.size()) +
          " files refused, " + seconds + " s\n";
 }
 
@@ -145,6 +149,24 @@ std::string to_text(const std::vector<TenantRow>& tenants) {
   std::vector<std::vector<std::string>> lines = {{"tenant", "status", "created"}};
   for (const TenantRow& tenant : tenants) lines.push_back({tenant.id, tenant.status, tenant.created_at});
   return aligned(lines);
+}
+
+std::string to_text(const AuditReport& report) {
+  std::string text;
+  for (const AuditFinding& finding : report.findings) {
+    text += finding.severity + "  " + finding.rule + "  " + finding.object + "\n    " + finding.detail + "\n";
+    if (finding.remedy) text += "    remedy: " + *finding.remedy + ";\n";
+  }
+  return text + (report.findings.empty() ? "" : "\n") + counted(report.count("error"), "error") + ", " +
+         counted(report.count("warning"), "warning") + ", " + number(report.count("info")) + " for information\n";
+}
+
+std::string to_text(const ProofReport& report) {
+  std::vector<std::vector<std::string>> lines = {{"outcome", "attack", "object", "detail"}};
+  for (const ProofAttempt& attempt : report.attempts)
+    lines.push_back({attempt.outcome, attempt.attack, attempt.object, attempt.detail});
+  return aligned(lines) + "\n" + counted(report.count("leaked"), "leak") + ", " + number(report.count("held")) +
+         " held, " + number(report.count("not applicable")) + " not applicable\n";
 }
 
 nlohmann::json to_json(const PlanReport& report) {
@@ -226,6 +248,35 @@ nlohmann::json to_json(const std::vector<TenantRow>& tenants) {
   out["tenants"] = json::array();
   for (const TenantRow& tenant : tenants)
     out["tenants"].push_back({{"id", tenant.id}, {"status", tenant.status}, {"created_at", tenant.created_at}});
+  return out;
+}
+
+nlohmann::json to_json(const AuditReport& report) {
+  json out = document("audit");
+  out["errors"] = report.count("error");
+  out["warnings"] = report.count("warning");
+  out["findings"] = json::array();
+  for (const AuditFinding& finding : report.findings) {
+    out["findings"].push_back({{"severity", finding.severity},
+                               {"rule", finding.rule},
+                               {"object", finding.object},
+                               {"detail", finding.detail},
+                               {"remedy", finding.remedy ? json(*finding.remedy) : json(nullptr)}});
+  }
+  return out;
+}
+
+nlohmann::json to_json(const ProofReport& report) {
+  json out = document("prove");
+  out["leaked"] = report.count("leaked");
+  out["held"] = report.count("held");
+  out["attempts"] = json::array();
+  for (const ProofAttempt& attempt : report.attempts) {
+    out["attempts"].push_back({{"attack", attempt.attack},
+                               {"object", attempt.object},
+                               {"outcome", attempt.outcome},
+                               {"detail", attempt.detail}});
+  }
   return out;
 }
 

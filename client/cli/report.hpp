@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "rowhouse/audit.hpp"
 #include "rowhouse/migration.hpp"
 
 namespace rowhouse::cli {
@@ -16,6 +17,8 @@ std::string to_text(const MigrationReport& report);
 std::string to_text(const VerifyReport& report);
 std::string to_text(const StatusReport& report);
 std::string to_text(const std::vector<TenantRow>& tenants);
+std::string to_text(const AuditReport& report);
+std::string to_text(const ProofReport& report);
 
 /// The documents of --json. Every one has "rowhouse" (the version) and "command"; fields are only ever added.
 nlohmann::json to_json(const PlanReport& report);
@@ -23,5 +26,7 @@ nlohmann::json to_json(const MigrationReport& report);
 nlohmann::json to_json(const VerifyReport& report);
 nlohmann::json to_json(const StatusReport& report);
 nlohmann::json to_json(const std::vector<TenantRow>& tenants);
+nlohmann::json to_json(const AuditReport& report);
+nlohmann::json to_json(const ProofReport& report);
 
 }  // namespace rowhouse::cli

@@ -42,6 +42,16 @@ std::string installed_core(PostgresConnection& connection) {
   return "script " + std::string(connection.execute("SELECT rowhouse.version()").value(0, 0).value_or(""));
 }
 
+std::string require_core(PostgresConnection& connection, const Url& target) {
+  const std::string core = installed_core(connection);
+  if (!core.empty()) return core;
+  Diagnostics diagnostics;
+  diagnostics.message = "rowhouse is not installed in " + target.masked();
+  diagnostics.hint = "Run rowhouse migrate or rowhouse tenant create first: both install it.";
+  const std::string message = diagnostics.message;
+  throw_error("55000", message, std::move(diagnostics));
+}
+
 void install_core(PostgresConnection& connection) {
   if (!installed_core(connection).empty()) return;
   const bool own_transaction = !connection.in_transaction();

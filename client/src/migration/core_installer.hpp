@@ -9,6 +9,9 @@ namespace rowhouse::detail {
 // How the core is installed in the connection's database: "extension 0.1.0", "script 0.1.0", or empty.
 std::string installed_core(PostgresConnection& connection);
 
+// The same; 55000 when it is not installed. `target` is for the message.
+std::string require_core(PostgresConnection& connection, const Url& target);
+
 // Installs the core where it is missing: as an extension where the server has its files, by pg_tle where the database has
 // that, else by the script that the library carries. Within a transaction or outside of one.
 void install_core(PostgresConnection& connection);

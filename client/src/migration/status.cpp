@@ -10,14 +10,6 @@ std::string text(const detail::PostgresResult& rows, std::size_t row, std::size_
   return std::string(rows.value(row, column).value_or(""));
 }
 
-[[noreturn]] void refuse_without_core(const Url& target) {
-  Diagnostics diagnostics;
-  diagnostics.message = "rowhouse is not installed in " + target.masked();
-  diagnostics.hint = "Run rowhouse migrate or rowhouse tenant create first: both install it.";
-  const std::string message = diagnostics.message;
-  throw_error("55000", message, std::move(diagnostics));
-}
-
 }  // namespace
 
 StatusReport status(const Url& target, std::size_t reject_limit) {
@@ -49,7 +41,7 @@ StatusReport status(const Url& target, std::size_t reject_limit) {
 
 std::vector<TenantRow> list_tenants(const Url& target) {
   detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
-  if (detail::installed_core(connection).empty()) refuse_without_core(target);
+  detail::require_core(connection, target);
   const detail::PostgresResult rows = connection.execute(
       "SELECT id, status, pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
       "FROM rowhouse.list_tenants()");
