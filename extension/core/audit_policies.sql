@@ -96,7 +96,7 @@ BEGIN ATOMIC
       'Different ids count as one: a tenant qa passes for rows of QA, "qa ", qax or q in %2$s, as %1$s (%3$s).'),
     ('pinned', 'error', 'policy-literal',
       'A tenant that the policy names passes for everybody: its rows of %2$s are open to %1$s (%3$s).'),
-    ('flag', 'warning', 'policy-flag',
+    ('flag', 'error', 'policy-flag',
       'A setting that every client can SET opens other tenants'' rows of %2$s to %1$s (%3$s).'),
     ('list', 'warning', 'policy-list',
       'An id with a comma in it counts as several tenants in %2$s, for %1$s (%3$s).'),
