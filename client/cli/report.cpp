@@ -157,8 +157,9 @@ std::string to_text(const AuditReport& report) {
     text += finding.severity + "  " + finding.rule + "  " + finding.object + "\n    " + finding.detail + "\n";
     if (finding.remedy) text += "    remedy: " + *finding.remedy + ";\n";
   }
+  const std::size_t infos = report.count("info");
   return text + (report.findings.empty() ? "" : "\n") + counted(report.count("error"), "error") + ", " +
-         counted(report.count("warning"), "warning") + ", " + number(report.count("info")) + " for information\n";
+         counted(report.count("warning"), "warning") + (infos > 0 ? ", " + number(infos) + " for information" : "") + "\n";
 }
 
 std::string to_text(const ProofReport& report) {
