@@ -38,7 +38,7 @@ document() {
   is "$(json 'keys | join(" ")')" "$2" "$1: the parts of the document"
   is "$(json '[.rowhouse, .command] | join(" ")')" "$version $1" "$1: version and command"
 }
-document plan 'command failures files notes rowhouse tables' plan "$data"
+document plan 'command ddl_after failures files notes rowhouse tables' plan "$data"
 is "$(json '.tables[0] | keys | join(" ")')" 'columns ddl name notes primary_key rows source_name' 'plan: a table'
 is "$(json '.tables[0].columns[0] | keys | join(" ")')" 'evidence name source_name type' 'plan: a column'
 document migrate 'command failures notes rowhouse seconds tables' migrate "$data" --to "$url"
@@ -59,7 +59,8 @@ rm "$data/cobra_freshdesk_data.db"
 
 succeeds 'plan --ddl' plan "$data" --ddl
 new_database "$topic-ddl"
-is "$("$PG_PREFIX_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -d "$database" <<<"$out" 2>&1 && echo runs)" runs 'the SQL runs'
+sql 'CREATE EXTENSION rowhouse'
+is "$("$PG_PREFIX_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -d "$database" -o /dev/null <<<"$out" 2>&1 && echo runs)" runs 'the SQL runs where rowhouse is'
 database=$topic
 url="postgresql:///$database?host=$PGHOST&port=$PGPORT&user=$PGUSER"
 
