@@ -153,6 +153,11 @@ BEGIN ATOMIC
           UNION SELECT a.grantee FROM pg_proc AS p CROSS JOIN aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner));
 END;
 
+-- What SET ROLE takes, as pg_has_role() calls it.
+CREATE OR REPLACE FUNCTION rowhouse.set_role_privilege() RETURNS text
+  LANGUAGE sql STABLE
+  RETURN CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+
 -- What statements of actors run as, each once, with one actor that gets there (itself, if it is one). Identities that
 -- are past judging are left out: that an actor can become one is a finding of its own.
 CREATE OR REPLACE FUNCTION rowhouse.audit_identities() RETURNS TABLE(identity oid, actor oid)
@@ -160,7 +165,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_identities() RETURNS TABLE(identity oi
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  way text := CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+  way text := rowhouse.set_role_privilege();
 BEGIN
   RETURN QUERY
     SELECT DISTINCT ON (reached.oid) reached.oid, reached.actor
@@ -216,7 +221,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_applications() RETURNS SETOF oid
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  way text := CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+  way text := rowhouse.set_role_privilege();
 BEGIN
   RETURN QUERY
     WITH holder AS MATERIALIZED (

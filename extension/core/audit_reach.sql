@@ -2,11 +2,6 @@
 -- such is a finding about the role, not one about each table it can read. So are owners on what is theirs, unless they
 -- are the application: who runs the migrations can switch row security off anyway.
 
--- The way from a role to another: what pg_has_role() calls it.
-CREATE OR REPLACE FUNCTION rowhouse.set_role_privilege() RETURNS text
-  LANGUAGE sql STABLE
-  RETURN CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
-
 CREATE OR REPLACE FUNCTION rowhouse.audit_reach(relations oid[])
   RETURNS TABLE(relation oid, identity oid, privileges text[])
   LANGUAGE plpgsql STABLE

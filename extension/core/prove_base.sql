@@ -97,8 +97,7 @@ $function$;
 -- Whether the caller may act as a role.
 CREATE OR REPLACE FUNCTION rowhouse.prove_may_act(role oid) RETURNS boolean
   LANGUAGE sql STABLE
-  RETURN pg_has_role(role, CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET'
-    ELSE 'MEMBER' END);
+  RETURN pg_has_role(role, rowhouse.set_role_privilege());
 
 -- A token as an issuer makes it, by the current key, which only the owner of rowhouse reads.
 CREATE OR REPLACE FUNCTION rowhouse.prove_token(tenant text) RETURNS text
