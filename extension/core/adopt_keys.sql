@@ -97,6 +97,12 @@ BEGIN
 END
 $function$;
 
+-- Whether a foreign key with the tenant in it would clear the tenant: only ON DELETE can name the columns it is about.
+CREATE OR REPLACE FUNCTION rowhouse.clears_all_columns(updates "char", deletes "char") RETURNS boolean
+  LANGUAGE sql STABLE
+  RETURN updates IN ('n', 'd')
+    OR (deletes IN ('n', 'd') AND current_setting('server_version_num')::integer < 150000);
+
 -- What happens to referring rows, with the columns that SET NULL and SET DEFAULT are about: never the tenant.
 CREATE OR REPLACE FUNCTION rowhouse.key_actions(key oid) RETURNS text
   LANGUAGE plpgsql STABLE
@@ -107,12 +113,11 @@ DECLARE
   found_key record;
 BEGIN
   SELECT k.conname, k.conrelid::regclass AS relation, k.confupdtype, k.confdeltype,
-      rowhouse.quoted_list(rowhouse.column_names(k.conrelid, coalesce(
+      rowhouse.column_list(k.conrelid, coalesce(
         (SELECT array_agg(number::smallint) FROM jsonb_array_elements_text(
-           NULLIF(to_jsonb(k) -> 'confdelsetcols', 'null')) AS number), k.conkey))) AS cleared
+           NULLIF(to_jsonb(k) -> 'confdelsetcols', 'null')) AS number), k.conkey)) AS cleared
     INTO found_key FROM pg_constraint AS k WHERE k.oid = key;
-  IF found_key.confupdtype IN ('n', 'd') OR (found_key.confdeltype IN ('n', 'd')
-      AND current_setting('server_version_num')::integer < 150000) THEN
+  IF rowhouse.clears_all_columns(found_key.confupdtype, found_key.confdeltype) THEN
     RAISE feature_not_supported USING
       MESSAGE = format('foreign key %I of %s would clear the tenant with its other columns: ON %s', found_key.conname,
         found_key.relation, CASE WHEN found_key.confupdtype IN ('n', 'd')
@@ -126,6 +131,24 @@ BEGIN
 END
 $function$;
 
+-- A foreign key with the tenant in front, as ALTER TABLE takes it, but for MATCH FULL.
+CREATE OR REPLACE FUNCTION rowhouse.foreign_key_clause(key oid, tenant name, referred_tenant name) RETURNS text
+  LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  RETURN (
+    SELECT format('FOREIGN KEY (%I, %s) REFERENCES %s (%I, %s)%s%s', tenant,
+        rowhouse.column_list(k.conrelid, k.conkey), k.confrelid::regclass, referred_tenant,
+        rowhouse.column_list(k.confrelid, k.confkey), rowhouse.key_actions(key),
+        CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
+          || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
+          || CASE WHEN NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) THEN ' NOT ENFORCED'
+               WHEN NOT k.convalidated THEN ' NOT VALID' ELSE '' END)
+      FROM pg_constraint AS k WHERE k.oid = key);
+END
+$function$;
+
 -- MATCH FULL asks for all columns or none, and the tenant is always there: of one column it means what MATCH SIMPLE
 -- does, of several a CHECK keeps it.
 CREATE OR REPLACE FUNCTION rowhouse.rebuild_foreign_key(key oid, tenant name, referred_tenant name) RETURNS SETOF text
@@ -135,19 +158,12 @@ AS $function$
 DECLARE
   found_key record;
 BEGIN
-  SELECT k.conname AS name, k.conrelid::regclass AS relation, k.confrelid::regclass AS referred,
-      rowhouse.quoted_list(rowhouse.column_names(k.conrelid, k.conkey)) AS columns, cardinality(k.conkey) AS width,
-      rowhouse.quoted_list(rowhouse.column_names(k.confrelid, k.confkey)) AS referred_columns,
-      k.confmatchtype = 'f' AS is_full, rowhouse.key_actions(key) AS actions,
-      CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
-        || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
-        || CASE WHEN NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) THEN ' NOT ENFORCED'
-             WHEN NOT k.convalidated THEN ' NOT VALID' ELSE '' END AS timing,
+  SELECT k.conname AS name, k.conrelid::regclass AS relation, rowhouse.column_list(k.conrelid, k.conkey) AS columns,
+      cardinality(k.conkey) AS width, k.confmatchtype = 'f' AS is_full,
       obj_description(k.oid, 'pg_constraint') AS comment
     INTO found_key FROM pg_constraint AS k WHERE k.oid = key;
-  RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I, %s) REFERENCES %s (%I, %s)%s%s',
-    found_key.relation, found_key.name, tenant, found_key.columns, found_key.referred, referred_tenant,
-    found_key.referred_columns, found_key.actions, found_key.timing);
+  RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I %s', found_key.relation, found_key.name,
+    rowhouse.foreign_key_clause(key, tenant, referred_tenant));
   IF found_key.is_full AND found_key.width > 1 THEN
     RETURN NEXT format('ALTER TABLE %s ADD CHECK (num_nulls(%s) IN (0, %s))', found_key.relation, found_key.columns,
       found_key.width);

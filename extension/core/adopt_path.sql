@@ -25,6 +25,11 @@ CREATE OR REPLACE FUNCTION rowhouse.quoted_list(names name[], prefix text DEFAUL
   RETURN (SELECT string_agg(prefix || quote_ident(n.name), ', ' ORDER BY n.place)
             FROM unnest(names) WITH ORDINALITY AS n(name, place));
 
+-- Columns of a relation as they stand in a statement.
+CREATE OR REPLACE FUNCTION rowhouse.column_list(relation oid, numbers smallint[]) RETURNS text
+  LANGUAGE sql STABLE
+  RETURN rowhouse.quoted_list(rowhouse.column_names(relation, numbers));
+
 -- "a.x = b.y AND ..." of a foreign key's columns.
 CREATE OR REPLACE FUNCTION rowhouse.key_condition(key oid, referrer text, referred text) RETURNS text
   LANGUAGE sql STABLE

@@ -1,15 +1,6 @@
 -- The audit of keys: what tells a tenant that another one has a row, or lets it destroy one. Keys, foreign keys and
 -- sequences are checked for all tenants at once, past every policy.
 
--- Columns of a relation as they stand in a statement.
-CREATE OR REPLACE FUNCTION rowhouse.column_list(relation oid, attnums smallint[]) RETURNS text
-  LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY n.place)
-    FROM unnest(attnums) WITH ORDINALITY AS n(attnum, place)
-    JOIN pg_attribute AS a ON a.attrelid = column_list.relation AND a.attnum = n.attnum;
-END;
-
 -- Whether a value of another tenant's can't be guessed (random), or says nothing but that a number was used (counter).
 CREATE OR REPLACE FUNCTION rowhouse.key_nature(relation oid, attnums smallint[]) RETURNS text
   LANGUAGE sql STABLE
@@ -42,7 +33,8 @@ BEGIN
 END
 $function$;
 
--- The same foreign key with the tenant in front, as ALTER TABLE takes it; NULL where there is no such thing.
+-- The same foreign key with the tenant in front, as ALTER TABLE takes it; NULL where there is no such thing, or none by
+-- itself: MATCH FULL of several columns takes a CHECK beside it.
 CREATE OR REPLACE FUNCTION rowhouse.foreign_key_with_tenant(key oid, child_tenant smallint, parent_tenant smallint)
   RETURNS text
   LANGUAGE plpgsql STABLE
@@ -50,28 +42,18 @@ CREATE OR REPLACE FUNCTION rowhouse.foreign_key_with_tenant(key oid, child_tenan
 AS $function$
 DECLARE
   k record;
-  set_to text;
+  tenant pg_attribute;
+  referred_tenant pg_attribute;
 BEGIN
   SELECT c.*, (to_jsonb(c) ->> 'conperiod')::boolean AS period INTO k FROM pg_constraint AS c WHERE c.oid = key;
-  IF k.period OR k.confupdtype IN ('n', 'd') OR child_tenant = ANY (k.conkey) OR parent_tenant = ANY (k.confkey)
-      OR (k.confdeltype IN ('n', 'd') AND current_setting('server_version_num')::integer < 150000)
-      OR (SELECT count(DISTINCT a.atttypid) FROM pg_attribute AS a
-            WHERE (a.attrelid, a.attnum) IN ((k.conrelid, child_tenant), (k.confrelid, parent_tenant))) <> 1 THEN
+  SELECT * INTO tenant FROM pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attnum = child_tenant;
+  SELECT * INTO referred_tenant FROM pg_attribute AS a WHERE a.attrelid = k.confrelid AND a.attnum = parent_tenant;
+  IF k.period OR rowhouse.clears_all_columns(k.confupdtype, k.confdeltype) OR child_tenant = ANY (k.conkey)
+      OR parent_tenant = ANY (k.confkey) OR tenant.atttypid IS DISTINCT FROM referred_tenant.atttypid
+      OR tenant.atttypid IS NULL OR (k.confmatchtype = 'f' AND cardinality(k.conkey) > 1) THEN
     RETURN NULL;
   END IF;
-  -- Not the tenant: only what pointed to the row that is gone.
-  set_to := rowhouse.column_list(k.conrelid, k.conkey);
-  RETURN format('FOREIGN KEY (%s) REFERENCES %s (%s)',
-      rowhouse.column_list(k.conrelid, child_tenant || k.conkey), k.confrelid::regclass,
-      rowhouse.column_list(k.confrelid, parent_tenant || k.confkey))
-    || CASE k.confmatchtype WHEN 'f' THEN ' MATCH FULL' ELSE '' END
-    || CASE k.confupdtype WHEN 'c' THEN ' ON UPDATE CASCADE' WHEN 'r' THEN ' ON UPDATE RESTRICT' ELSE '' END
-    || CASE k.confdeltype WHEN 'c' THEN ' ON DELETE CASCADE' WHEN 'r' THEN ' ON DELETE RESTRICT'
-         WHEN 'n' THEN format(' ON DELETE SET NULL (%s)', set_to)
-         WHEN 'd' THEN format(' ON DELETE SET DEFAULT (%s)', set_to) ELSE '' END
-    || CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
-    || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
-    || CASE WHEN k.convalidated THEN '' ELSE ' NOT VALID' END;
+  RETURN rowhouse.foreign_key_clause(key, tenant.attname, referred_tenant.attname);
 END
 $function$;
 
@@ -86,6 +68,9 @@ DECLARE
   definition text := rowhouse.foreign_key_with_tenant(key, child_tenant, parent_tenant);
   has_key boolean;
 BEGIN
+  IF definition IS NULL THEN
+    RETURN NULL;
+  END IF;
   SELECT * INTO k FROM pg_constraint AS c WHERE c.oid = key;
   SELECT EXISTS (
       SELECT FROM pg_index AS i
@@ -203,6 +188,9 @@ BEGIN
       FROM pg_constraint AS f LEFT JOIN rowhouse.tenant_foreign_keys() AS t ON t.key = f.oid
       WHERE f.contype = 'f' AND f.conindid = index AND f.conparentid = 0 ORDER BY f.oid
   LOOP
+    IF referrer.definition IS NULL THEN
+      RETURN NULL;
+    END IF;
     before := before || format('ALTER TABLE %s DROP CONSTRAINT %I; ', referrer.child, referrer.conname);
     after := after || format('; ALTER TABLE %s ADD CONSTRAINT %I %s', referrer.child, referrer.conname,
       referrer.definition);
