@@ -52,20 +52,14 @@ $function$;
 CREATE OR REPLACE FUNCTION rowhouse.key_family(target regclass) RETURNS TABLE(relation regclass, depth bigint)
   LANGUAGE sql STABLE
 BEGIN ATOMIC
-  WITH RECURSIVE link(origin, referenced) AS (
-    SELECT k.conrelid, k.confrelid FROM pg_constraint AS k
-      WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid <> k.confrelid
-  ), member(oid) AS (
+  WITH RECURSIVE member(oid) AS (
     SELECT target::oid
     UNION
-    SELECT CASE member.oid WHEN link.origin THEN link.referenced ELSE link.origin END
-      FROM member JOIN link ON member.oid IN (link.origin, link.referenced)
-  ), reached(origin, referenced) AS (
-    SELECT link.origin, link.referenced FROM link JOIN member ON member.oid = link.origin
-    UNION
-    SELECT reached.origin, link.referenced FROM reached JOIN link ON link.origin = reached.referenced
+    SELECT CASE member.oid WHEN k.conrelid THEN k.confrelid ELSE k.conrelid END
+      FROM member JOIN pg_constraint AS k ON k.contype = 'f' AND k.conparentid = 0 AND k.conrelid <> k.confrelid
+        AND member.oid IN (k.conrelid, k.confrelid)
   )
-  SELECT member.oid::regclass, (SELECT count(*) FROM reached WHERE reached.origin = member.oid) FROM member;
+  SELECT member.oid::regclass, rowhouse.reference_depth(member.oid) FROM member;
 END;
 
 -- Everything about one table that Citus would refuse, or take and leave open, each with what to do about it.

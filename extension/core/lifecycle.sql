@@ -35,24 +35,32 @@ CREATE OR REPLACE FUNCTION rowhouse.resume_tenant(tenant text) RETURNS text
   RETURN rowhouse.change_tenant_status(tenant, 'active');
 COMMENT ON FUNCTION rowhouse.resume_tenant(text) IS 'Ends a suspension';
 
+-- How many tables one refers to by foreign keys, to the last: one that refers to another has more than that one.
+CREATE OR REPLACE FUNCTION rowhouse.reference_depth(relation oid) RETURNS bigint
+  LANGUAGE sql STABLE
+BEGIN ATOMIC
+  WITH RECURSIVE reached(oid) AS (
+    SELECT k.confrelid FROM pg_constraint AS k
+      WHERE k.contype = 'f' AND k.conrelid = reference_depth.relation AND k.confrelid <> k.conrelid
+    UNION
+    SELECT k.confrelid
+      FROM reached JOIN pg_constraint AS k ON k.conrelid = reached.oid AND k.contype = 'f'
+  )
+  SELECT count(*) FROM reached;
+END;
+
 -- Protected tables with rows of tenants to begin with: partitions and children come with their parents. Tables that
 -- refer to others first, so that rows can be deleted in this order.
 CREATE OR REPLACE FUNCTION rowhouse.tables_to_change()
   RETURNS TABLE(table_name regclass, tenant_column name, tenant_type regtype)
   LANGUAGE sql STABLE
 BEGIN ATOMIC
-  WITH RECURSIVE refers(origin, target) AS (
-    SELECT k.conrelid, k.confrelid FROM pg_constraint AS k WHERE k.contype = 'f' AND k.conrelid <> k.confrelid
-    UNION
-    SELECT refers.origin, k.confrelid
-      FROM refers JOIN pg_constraint AS k ON k.conrelid = refers.target AND k.contype = 'f'
-  )
   SELECT t.table_name, t.tenant_column, t.tenant_type
     FROM rowhouse.protected_tables AS t
     WHERE t.row_kind <> 'reference'
       AND NOT EXISTS (SELECT FROM pg_inherits AS i JOIN rowhouse.protected_tables AS p ON p.table_name = i.inhparent
                         WHERE i.inhrelid = t.table_name)
-    ORDER BY (SELECT count(*) FROM refers WHERE refers.origin = t.table_name) DESC, t.table_name::oid;
+    ORDER BY rowhouse.reference_depth(t.table_name) DESC, t.table_name::oid;
 END;
 
 -- FORCE keeps the owner of the tables from rows that have to be changed; it comes back in the same transaction, under
