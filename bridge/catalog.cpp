@@ -70,7 +70,10 @@ Status read_index_terms(const Source& source, Index& index) {
     if (!on_expression) index.columns.push_back(term.column);
   }
   return query(source, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1", index.name,
-               [&](sqlite3_stmt* row) { read_index_sql(text_of(row, 0), index); });
+               [&](sqlite3_stmt* row) {
+                 index.sql = text_of(row, 0);
+                 read_index_sql(index.sql, index);
+               });
 }
 
 Status read_indexes(const Source& source, Table& table) {
@@ -112,8 +115,10 @@ Status read_foreign_keys(const Source& source, Table& table) {
 // What the schema's text says, and how far AUTOINCREMENT has counted.
 Status read_text(const Source& source, Table& table) {
   Status status = query(source, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", table.name,
-                        [&](sqlite3_stmt* row) { read_table_sql(text_of(row, 0), table); });
-  if (!status.ok() || !table.autoincrement) return status;
+                        [&](sqlite3_stmt* row) { table.sql = text_of(row, 0); });
+  if (!status.ok() || table.is_virtual) return status;
+  read_table_sql(table.sql, table);
+  if (!table.autoincrement) return status;
   return query(source, "SELECT seq FROM main.sqlite_sequence NOT INDEXED WHERE name = ?1", table.name,
                [&](sqlite3_stmt* row) { table.sequence = sqlite3_column_int64(row, 0); });
 }
@@ -175,7 +180,7 @@ Status read_table(const Source& source, Table table, const std::string& kind, Ca
   Status status = read_columns(source, table);
   if (status.ok() && kind == "table") status = read_indexes(source, table);
   if (status.ok() && kind == "table") status = read_foreign_keys(source, table);
-  if (status.ok() && kind == "table") status = read_text(source, table);
+  if (status.ok()) status = read_text(source, table);
   if (!status.ok()) return status;
   find_rowid(table);
   if (has_unusable_name(table) || table.columns.empty()) {

@@ -32,6 +32,7 @@ struct Index {
   std::vector<IndexTerm> terms;
   std::vector<std::string> columns;  ///< the terms' columns; empty where one is an expression
   std::string where_sql;             ///< of a partial index, as written
+  std::string sql;                   ///< CREATE INDEX as written; empty for the index of a key
   bool unique = false;
   bool partial = false;
   bool primary_key = false;
@@ -47,6 +48,7 @@ struct ForeignKey {
 
 struct Table {
   std::string name;
+  std::string sql;  ///< CREATE TABLE as written
   std::vector<Column> columns;
   std::vector<Index> indexes;
   std::vector<ForeignKey> foreign_keys;

@@ -22,6 +22,7 @@ RESET ROLE;
 SELECT rowhouse.protect('app.' || name) FROM unnest(ARRAY['person', 'ticket', 'reply', 'log', 'numbered']) AS name;
 INSERT INTO rowhouse.import_chunk (tenant, source, source_table, digest) VALUES ('old', 'o.db', 't', 'd'), ('acme', 'a.db', 't', 'd');
 INSERT INTO rowhouse.import_reject (tenant, source, source_table, sqlstate, reason) VALUES ('old', 'o.db', 't', '22021', 'r');
+INSERT INTO rowhouse.import_table VALUES ('old', 'o.db', 't', 'app', 'ticket', '', '[]');
 CREATE VIEW regress.catalog AS
   SELECT 'constraint' AS what, conrelid::regclass::text || ' ' || conname AS name, condeferrable::text || condeferred AS state FROM pg_constraint WHERE connamespace = 'app'::regnamespace
   UNION ALL SELECT 'trigger', tgrelid::regclass::text || ' ' || tgfoid::regproc, tgdeferrable::text || tginitdeferred FROM pg_trigger WHERE tgisinternal

@@ -15,7 +15,7 @@ SELECT c.oid::regclass, privilege FROM pg_class AS c, unnest(ARRAY['SELECT', 'IN
 SELECT has_schema_privilege('regress_app', 'rowhouse', 'USAGE') AS usage, has_schema_privilege('regress_app', 'rowhouse', 'CREATE') AS create;
 SET ROLE regress_app;
 SELECT statement, t.state, t.message FROM unnest(ARRAY[
-    'TABLE rowhouse.tenant', 'TABLE rowhouse.import_chunk', 'TABLE rowhouse.import_reject', 'TABLE rowhouse.protected_tables',
+    'TABLE rowhouse.tenant', 'TABLE rowhouse.import_chunk', 'TABLE rowhouse.import_reject', 'TABLE rowhouse.import_table', 'TABLE rowhouse.protected_tables',
     'SELECT rowhouse.create_tenant(''mine'')', 'SELECT rowhouse.list_tenants()', 'SELECT rowhouse.suspend_tenant(''acme'')',
     'SELECT rowhouse.resume_tenant(''rival'')', 'SELECT rowhouse.protect(''pg_class'')', 'SELECT rowhouse.unprotect(''pg_class'')',
     'SELECT rowhouse.create_integrated_objects()', 'SELECT rowhouse.import_stage(''pg_class'')', 'CREATE TABLE rowhouse.mine ()',

@@ -115,7 +115,7 @@ BEGIN
   IF kind = 'admin' THEN
     EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO %s', role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON rowhouse.tenant, rowhouse.import_chunk, '
-      'rowhouse.import_reject TO %s', role);
+      'rowhouse.import_reject, rowhouse.import_table TO %s', role);
     EXECUTE format('GRANT SELECT ON rowhouse.mark, rowhouse.tenant_column TO %s', role);
   ELSIF kind = 'dump' THEN
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA rowhouse TO %s', role);

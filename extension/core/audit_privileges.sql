@@ -172,8 +172,8 @@ BEGIN
         WHERE c.relnamespace = 'rowhouse'::regnamespace AND c.relkind = 'r' AND a.grantee <> c.relowner
           AND a.grantee IN (SELECT suspect.role FROM suspect)
           AND (c.relname IN ('seal_key', 'tenant')
-            OR c.relname IN ('import_chunk', 'import_reject') AND a.privilege_type IN ('SELECT', 'TRUNCATE', 'TRIGGER')
-            OR c.relname NOT IN ('import_chunk', 'import_reject') AND a.privilege_type <> 'SELECT')
+            OR c.relname LIKE 'import\_%' AND a.privilege_type IN ('SELECT', 'TRUNCATE', 'TRIGGER')
+            OR c.relname NOT LIKE 'import\_%' AND a.privilege_type <> 'SELECT')
         GROUP BY c.oid, a.grantee
     )
     SELECT 'error', 'rowhouse-open', rowhouse.relation_object(g.oid),

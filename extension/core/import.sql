@@ -46,6 +46,23 @@ COMMENT ON COLUMN rowhouse.import_reject.column_name IS 'The column at fault; NU
 COMMENT ON COLUMN rowhouse.import_reject.value IS 'The value as found in the source';
 COMMENT ON COLUMN rowhouse.import_reject.value_text IS 'The first 200 bytes of the value, readable';
 
+CREATE TABLE IF NOT EXISTS rowhouse.import_table (
+  tenant text,
+  source text,
+  source_table text,
+  target_schema name,
+  target_table name NOT NULL,
+  source_sql text NOT NULL,
+  columns jsonb NOT NULL,
+  sequence bigint,
+  CONSTRAINT import_table_pkey PRIMARY KEY (tenant, source, source_table, target_schema)
+);
+COMMENT ON TABLE rowhouse.import_table IS 'What the tables of the source files look like there, to export them again';
+COMMENT ON COLUMN rowhouse.import_table.source_sql IS 'CREATE TABLE and CREATE INDEX as written in the source';
+COMMENT ON COLUMN rowhouse.import_table.columns IS
+  'In the source''s order: {"source", "name", "declared"}; "source" is empty for SQLite''s rowid';
+COMMENT ON COLUMN rowhouse.import_table.sequence IS 'The highest id that AUTOINCREMENT has used up; NULL without it';
+
 -- Columns of a table as a stage has them: types, collations and defaults, no constraint, nothing generated.
 CREATE OR REPLACE FUNCTION rowhouse.stage_columns(relation regclass) RETURNS text
   LANGUAGE plpgsql STABLE

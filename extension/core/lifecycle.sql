@@ -145,7 +145,8 @@ BEGIN
                               AND d.refobjid = t.relation AND d.refobjsubid = a.attnum)
             UNION ALL
             SELECT number, relation::regclass, 'tenant', 'text'::regtype
-              FROM unnest(ARRAY[10000000, 10000001], ARRAY['rowhouse.import_chunk', 'rowhouse.import_reject'])
+              FROM unnest(ARRAY[10000000, 10000001, 10000002],
+                  ARRAY['rowhouse.import_chunk', 'rowhouse.import_reject', 'rowhouse.import_table'])
                 AS ledger(number, relation))
         AS place(number, relation, tenant_column, tenant_type),
       rowhouse.count_rows(tenant, place.relation, place.tenant_column, place.tenant_type) AS counted(rows)

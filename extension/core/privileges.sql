@@ -66,7 +66,7 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM pg_extension WHERE extname = 'rowhouse') THEN
     FOREACH relation IN ARRAY ARRAY['rowhouse.tenant', 'rowhouse.import_chunk', 'rowhouse.import_chunk_id_seq',
-                                    'rowhouse.import_reject', 'rowhouse.import_reject_id_seq',
+                                    'rowhouse.import_reject', 'rowhouse.import_reject_id_seq', 'rowhouse.import_table',
                                     'rowhouse.seal_state', 'rowhouse.tenant_column', 'rowhouse.mark']::regclass[]
     LOOP
       PERFORM pg_extension_config_dump(relation, '');

@@ -76,6 +76,7 @@ std::vector<ImportedTable> Importer::run() {
 ImportedTable Importer::import_table(const bridge::Table& table) {
   bridge::TablePlan plan = *plan_.find_source(table.name);
   const TargetTable target = prepare_target(plan, schema_, ledger_);
+  ledger_.write_source_table(table, plan, schema_);
   ImportedTable imported;
   imported.relation = target.relation;
   const std::optional<LedgerEntry> before = target.is_new ? std::nullopt : ledger_.find(table.name);

@@ -2,6 +2,8 @@
 
 #include "ledger.hpp"
 
+#include "bridge/source_table.hpp"
+
 #include "sql.hpp"
 
 namespace rowhouse {
@@ -25,7 +27,23 @@ void Ledger::forget_target(const std::string& schema, const std::string& table) 
       "DELETE FROM rowhouse.import_reject AS r USING rowhouse.import_chunk AS c WHERE c.target_schema = $1 "
       "AND c.target_table = $2 AND (r.tenant, r.source, r.source_table) = (c.tenant, c.source, c.source_table)",
       {schema, table}, owner_);
-  run_sql("DELETE FROM rowhouse.import_chunk WHERE target_schema = $1 AND target_table = $2", {schema, table}, owner_);
+  for (const char* ledger : {"import_chunk", "import_table"}) {
+    run_sql("DELETE FROM rowhouse." + std::string(ledger) + " WHERE target_schema = $1 AND target_table = $2",
+            {schema, table}, owner_);
+  }
+}
+
+void Ledger::write_source_table(const bridge::Table& table, const bridge::TablePlan& plan,
+                                const std::string& schema) const {
+  run_sql(
+      "INSERT INTO rowhouse.import_table "
+      "(tenant, source, source_table, target_schema, target_table, source_sql, columns, sequence) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.jsonb, $8) "
+      "ON CONFLICT (tenant, source, source_table, target_schema) DO UPDATE SET target_table = excluded.target_table, "
+      "source_sql = excluded.source_sql, columns = excluded.columns, sequence = excluded.sequence",
+      {tenant_, source_, table.name, schema, plan.name, bridge::source_sql(table), bridge::source_columns(table, plan),
+       table.autoincrement ? Parameter(table.sequence) : Parameter::null_of(INT8OID)},
+      owner_);
 }
 
 std::set<std::string> Ledger::take_back_rejects(const std::string& source_table) const {

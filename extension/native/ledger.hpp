@@ -26,6 +26,8 @@ class Ledger {
   std::optional<LedgerEntry> find(const std::string& source_table) const;
   /// A table that was dropped since its imports holds nothing of what the ledger says.
   void forget_target(const std::string& schema, const std::string& table) const;
+  /// What the table looks like in its source, to export it again.
+  void write_source_table(const bridge::Table& table, const bridge::TablePlan& plan, const std::string& schema) const;
   /// Rejects are found anew by every run. Returns the keys of rows that collided with another row's key, which can't be
   /// seen once both are taken for rows of the run before.
   std::set<std::string> take_back_rejects(const std::string& source_table) const;

@@ -30,6 +30,17 @@ bool is_permitted(PostgresConnection& connection, Install install) {
   }
 }
 
+// What an import writes to is younger than the core itself.
+void require_import_tables(PostgresConnection& connection, const std::string& core) {
+  if (connection.execute("SELECT pg_catalog.to_regclass('rowhouse.import_table') IS NOT NULL").value(0, 0) == "t")
+    return;
+  Diagnostics diagnostics;
+  diagnostics.message = "rowhouse in the database (" + core + ") is too old to import into";
+  diagnostics.hint = "ALTER EXTENSION rowhouse UPDATE, or run the plain script of this version.";
+  const std::string message = diagnostics.message;
+  throw_error("55000", message, std::move(diagnostics));
+}
+
 }  // namespace
 
 std::string installed_core(PostgresConnection& connection) {
@@ -53,7 +64,7 @@ std::string require_core(PostgresConnection& connection, const Url& target) {
 }
 
 void install_core(PostgresConnection& connection) {
-  if (!installed_core(connection).empty()) return;
+  if (const std::string core = installed_core(connection); !core.empty()) return require_import_tables(connection, core);
   const bool own_transaction = !connection.in_transaction();
   if (own_transaction) connection.begin();
   connection.savepoint("rowhouse_core");

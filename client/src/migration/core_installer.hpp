@@ -13,7 +13,8 @@ std::string installed_core(PostgresConnection& connection);
 std::string require_core(PostgresConnection& connection, const Url& target);
 
 // Installs the core where it is missing: as an extension where the server has its files, by pg_tle where the database has
-// that, else by the script that the library carries. Within a transaction or outside of one.
+// that, else by the script that the library carries. Within a transaction or outside of one. 55000 where an older one is
+// there that has not what imports write to.
 void install_core(PostgresConnection& connection);
 
 // The core as one SQL script (made by the build from extension/core).

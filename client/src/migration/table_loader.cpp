@@ -5,6 +5,8 @@
 #include <functional>
 #include <future>
 
+#include "migration/source_tables.hpp"
+
 namespace rowhouse::detail {
 namespace {
 
@@ -62,6 +64,7 @@ TableLoader::TableLoader(PostgresConnection& connection, const bridge::Source& f
 }
 
 TableOutcome TableLoader::load(const std::function<void(std::int64_t)>& advanced) {
+  write_source_table(connection_, outcome_.tenant, outcome_.source, table_, plan_, options_.schema);
   const std::optional<std::string> imported = ledger_digest();
   if (imported && *imported == current_digest()) {
     outcome_.unchanged = true;

@@ -61,8 +61,10 @@ void forget_imports(PostgresConnection& connection, const std::string& schema, c
       "DELETE FROM rowhouse.import_reject AS r USING rowhouse.import_chunk AS c WHERE c.target_schema = $1 "
       "AND c.target_table = $2 AND (r.tenant, r.source, r.source_table) = (c.tenant, c.source, c.source_table)",
       {schema, table});
-  connection.execute("DELETE FROM rowhouse.import_chunk WHERE target_schema = $1 AND target_table = $2",
-                     {schema, table});
+  for (const char* ledger : {"import_chunk", "import_table"}) {
+    connection.execute("DELETE FROM rowhouse." + std::string(ledger) + " WHERE target_schema = $1 AND target_table = $2",
+                       {schema, table});
+  }
 }
 
 void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl) {
