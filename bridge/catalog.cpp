@@ -159,6 +159,15 @@ Result<bool> can_be_read(const Source& source, const std::string& sql, bool step
   return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
+std::string quote(const std::string& text, char mark) {
+  std::string quoted(1, mark);
+  for (char c : text) {
+    if (c == mark) quoted += mark;
+    quoted += c;
+  }
+  return quoted + mark;
+}
+
 bool has_unusable_name(const Table& table) {
   const auto unusable = [](const std::string& name) {
     return name.empty() || name.find('\0') != std::string::npos || check_text(name);
@@ -221,14 +230,8 @@ const Column* Table::find(const std::string& column_name) const {
   return nullptr;
 }
 
-std::string quote_sqlite(const std::string& name) {
-  std::string quoted = "\"";
-  for (char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
+std::string quote_sqlite(const std::string& name) { return quote(name, '"'); }
+std::string quote_sqlite_literal(const std::string& text) { return quote(text, '\''); }
 
 Result<Catalog> read_catalog(const Source& source) {
   Catalog catalog;

@@ -83,5 +83,7 @@ Result<Catalog> read_catalog(const Source& source);
 
 /// `name` as a SQL identifier of SQLite: in double quotes, quotes doubled.
 std::string quote_sqlite(const std::string& name);
+/// `text` as a string literal of SQLite.
+std::string quote_sqlite_literal(const std::string& text);
 
 }  // namespace rowhouse::bridge

@@ -11,7 +11,7 @@ namespace rowhouse::bridge {
 std::string source_sql(const Table& table);
 
 /// The columns as a JSON array in the source's order: {"source": name in the source, "name": name in PostgreSQL,
-/// "declared": type as written}. SQLite's rowid, where it has a column of its own in PostgreSQL, comes last without a
+/// "declared": type as written}, and "stored": "blob" where every value is one. SQLite's rowid, where it has a column of its own in PostgreSQL, comes last without a
 /// source. Columns that the plan lacks are left out.
 std::string source_columns(const Table& table, const TablePlan& plan);
 

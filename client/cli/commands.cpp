@@ -36,25 +36,28 @@ MigrationOptions migration_options(const Options& options, Progress& progress) {
   return migration;
 }
 
-Url target(const Options& options) {
+Url database(const Options& options, const std::string& option) {
+  const std::string what = option == "--to" ? "target" : "source";
   if (options.to.empty())
-    throw ConfigurationError("no target database is named",
-                             "Name it with --to postgresql://user@host/database or in DATABASE_URL.");
+    throw ConfigurationError("no " + what + " database is named",
+                             "Name it with " + option + " postgresql://user@host/database or in DATABASE_URL.");
   Url url = Url::parse(options.to);
   if (!url.is_postgresql())
-    throw ConfigurationError("the target is no PostgreSQL URL: " + url.masked(),
+    throw ConfigurationError("the " + what + " is no PostgreSQL URL: " + url.masked(),
                              "It looks like postgresql://user@host/database.");
   return url;
 }
 
+Url target(const Options& options) { return database(options, "--to"); }
+
+void print(const nlohmann::json& document) {
+  std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+}
+
 template <class Report>
 void print(const Options& options, const Report& report) {
-  if (options.json) {
-    std::cout << to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
-  } else {
-    std::cout << to_text(report);
-  }
-  std::cout.flush();
+  if (options.json) return print(to_json(report));
+  std::cout << to_text(report) << std::flush;
 }
 
 void print_notes(const Options& options, const std::vector<std::string>& notes) {
@@ -95,7 +98,7 @@ ExitStatus exit_status_of(const Error& error) {
   if (error.sqlstate() == "57014") return interrupted ? kInterrupted : kLocked;
   if (error.sqlstate() == "55000") return kState;
   if (error.sqlstate() == "22023" || error.sqlstate() == "42710") return kConfiguration;
-  if (dynamic_cast<const SourcesRefused*>(&error)) return kSource;
+  if (dynamic_cast<const SourcesRefused*>(&error) || dynamic_cast<const FileError*>(&error)) return kSource;
   switch (error.kind()) {
     case ErrorKind::kConfiguration:
       return kConfiguration;
@@ -114,7 +117,8 @@ ExitStatus exit_status_of(const FileFailure& failure) {
   return failure.sqlstate == "42P01" || failure.sqlstate == "42704" ? kState : kTarget;
 }
 
-void print_error(const Error& error) {
+void print_error(const Options& options, const Error& error) {
+  if (options.json) return print(to_json(options.command, error));
   std::cerr << "rowhouse: " << error.what() << " [" << error.sqlstate() << "]\n";
   if (!error.detail().empty()) std::cerr << "  detail: " << error.detail() << "\n";
   if (!error.hint().empty()) std::cerr << "  hint: " << error.hint() << "\n";
@@ -155,6 +159,23 @@ ExitStatus run_verify(const Options& options) {
   progress.finish();
   print(options, report);
   return report_failures(report.failures, report.equal() ? kOk : kDifferent);
+}
+
+ExitStatus run_export(const Options& options) {
+  watch_interrupts();
+  Progress progress(options.quiet || options.json);
+  ExportOptions how;
+  how.schema = options.schema;
+  how.source = options.source;
+  how.overwrite = options.overwrite;
+  how.imported_only = options.imported_only;
+  how.progress = [&progress](const MigrationProgress& at) { progress.show(at); };
+  how.interrupted = [] { return interrupted.load(); };
+  const ExportReport report = export_tenant(database(options, "--from"), *options.tenant, options.file, how);
+  progress.finish();
+  print(options, report);
+  print_notes(options, report.notes);
+  return kOk;
 }
 
 ExitStatus run_status(const Options& options) {

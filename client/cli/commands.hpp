@@ -10,6 +10,7 @@ namespace rowhouse::cli {
 
 /// Everything that the command line and the environment say.
 struct Options {
+  std::string command;  ///< as the documents name it
   std::vector<std::string> sources;
   std::vector<std::string> patterns = {"{tenant}_freshdesk_data.db"};
   std::optional<std::string> tenant;
@@ -23,18 +24,23 @@ struct Options {
   bool ddl = false;
   std::string tenant_id;
   std::optional<std::string> table;
+  std::string file;
+  std::optional<std::string> source;
+  bool overwrite = false;
+  bool imported_only = false;
 };
 
 ExitStatus run_plan(const Options& options);
 ExitStatus run_migrate(const Options& options);
 ExitStatus run_verify(const Options& options);
+ExitStatus run_export(const Options& options);
 ExitStatus run_status(const Options& options);
 ExitStatus run_audit(const Options& options);
 ExitStatus run_prove(const Options& options);
 ExitStatus run_tenant_list(const Options& options);
 ExitStatus run_tenant_create(const Options& options);
 
-/// Says an error on stderr: what, why, what to do next, and its SQLSTATE.
-void print_error(const Error& error);
+/// Says an error on stderr: what, why, what to do next, and its SQLSTATE; with --json as a document on stdout.
+void print_error(const Options& options, const Error& error);
 
 }  // namespace rowhouse::cli

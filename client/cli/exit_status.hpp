@@ -12,7 +12,7 @@ enum ExitStatus : int {
   kUsage = 1,          ///< the command line is wrong
   kConfiguration = 2,  ///< a URL, an environment variable or a tenant id is wrong
   kState = 3,          ///< right command, wrong moment: this was not migrated there yet
-  kSource = 4,         ///< a SQLite file can't be read; the other files went on
+  kSource = 4,         ///< a SQLite file can't be read or written; the other files went on
   kTarget = 5,         ///< PostgreSQL can't be reached or refuses
   kDifferent = 6,      ///< verify found differences
   kLocked = 8,         ///< a lock did not come in time: try again
@@ -31,7 +31,7 @@ inline constexpr ExitStatusRow kExitStatuses[] = {
     {kUsage, "the command line is wrong"},
     {kConfiguration, "a URL, an environment variable or a tenant id is wrong"},
     {kState, "right command, wrong moment: this was not migrated there yet"},
-    {kSource, "a SQLite file can't be read; the other files went on"},
+    {kSource, "a SQLite file can't be read or written; the other files went on"},
     {kTarget, "PostgreSQL can't be reached or refuses"},
     {kDifferent, "verify found differences"},
     {kLocked, "a lock did not come in time: try again"},

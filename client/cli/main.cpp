@@ -90,8 +90,12 @@ int main(int argc, char** argv) {
   const auto command = [&](CLI::App& parent, const char* name, const char* help,
                            ExitStatus (*function)(const Options&)) {
     CLI::App* added = parent.add_subcommand(name, help);
+    const std::string full_name = (parent.get_parent() ? parent.get_name() + " " : "") + name;
     // Of this kind, so that the environment is read for the command that is run and for no other: they share options.
-    added->parse_complete_callback([&run, function] { run = function; });
+    added->parse_complete_callback([&options, &run, function, full_name] {
+      options.command = full_name;
+      run = function;
+    });
     add_output(added, options);
     return added;
   };
@@ -107,6 +111,16 @@ int main(int argc, char** argv) {
     add_sources(added, options);
     add_target(added, options);
   }
+  CLI::App* out = command(app, "export", "Write one tenant's rows into a new SQLite file", rowhouse::cli::run_export);
+  out->add_option("file", options.file, "The file to write")->required()->type_name("OUT.db");
+  out->add_option("--from", options.to, "The PostgreSQL database")->type_name("URL (Env:DATABASE_URL)");
+  out->add_option("--tenant", options.tenant, "Whose rows")->required()->envname("ROWHOUSE_TENANT");
+  out->add_option("--schema", options.schema, "Where the tables are")->envname("ROWHOUSE_SCHEMA")->capture_default_str();
+  out->add_option("--source", options.source, "Of several files that the rows came from, the one to make again")
+      ->envname("ROWHOUSE_SOURCE");
+  out->add_flag("--overwrite", options.overwrite, "Replace a file that is there")->envname("ROWHOUSE_OVERWRITE");
+  out->add_flag("--imported-only", options.imported_only, "Leave out tables that came from no file")
+      ->envname("ROWHOUSE_IMPORTED_ONLY");
   add_target(command(app, "status", "Show what is imported and what was set aside", rowhouse::cli::run_status),
              options);
 
@@ -135,10 +149,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? rowhouse::cli::kOk : rowhouse::cli::kUsage;
   } catch (const rowhouse::Error& error) {
-    rowhouse::cli::print_error(error);
+    rowhouse::cli::print_error(options, error);
     return rowhouse::cli::exit_status_of(error);
   } catch (const std::exception& error) {
-    std::cerr << "rowhouse: " << error.what() << "\n";
+    rowhouse::cli::print_error(options, rowhouse::Error("XX000", error.what()));
     return rowhouse::cli::kInternal;
   }
 }

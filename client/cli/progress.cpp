@@ -16,6 +16,7 @@ const char* title(const std::string& phase) {
   if (phase == "plan") return "Reading";
   if (phase == "copy") return "Copying";
   if (phase == "index") return "Indexing";
+  if (phase == "export") return "Exporting";
   return "Verifying";
 }
 

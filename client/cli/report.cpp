@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-json document(const char* command) { return {{"rowhouse", kVersion}, {"command", command}}; }
+json document(const std::string& command) { return {{"rowhouse", kVersion}, {"command", command}}; }
 
 json to_json(const std::vector<FileFailure>& failures) {
   json list = json::array();
@@ -49,6 +49,12 @@ bool is_number(const std::string& text) {
 std::string number(std::size_t value) { return std::to_string(value); }
 
 std::string counted(std::size_t value, const char* what) { return number(value) + " " + what + (value == 1 ? "" : "s"); }
+
+std::string in_seconds(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", seconds);
+  return text;
+}
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
@@ -104,11 +110,9 @@ std::string to_text(const MigrationReport& report) {
     rows += table.rows;
     rejected += table.rejected;
   }
-  char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.1f", report.seconds);
   return (report.tables.empty() ? "" : aligned(lines)) + number(rows) + " rows copied, " + number(rejected) +
          " set aside in rowhouse.import_reject, " + number(report.failures.size()) +
-         " files refused, " + seconds + " s\n";
+         " files refused, " + in_seconds(report.seconds) + "\n";
 }
 
 std::string to_text(const VerifyReport& report) {
@@ -126,6 +130,21 @@ std::string to_text(const VerifyReport& report) {
   }
   return (report.tables.empty() ? "" : aligned(lines)) + examples + number(equal) + " rows equal in every cell, " +
          number(wrong) + " differences\n";
+}
+
+std::string to_text(const ExportReport& report) {
+  std::vector<std::vector<std::string>> lines = {{"table", "in the file", "rows", "rejected"}};
+  std::int64_t rows = 0, rejected = 0;
+  for (const ExportedTable& table : report.tables) {
+    lines.push_back({table.table, table.source_table, number(table.rows), number(table.rejected)});
+    rows += table.rows;
+    rejected += table.rejected;
+  }
+  std::string text = aligned(lines) + number(rows) + " rows of tenant \"" + report.tenant + "\" written to \"" +
+                     report.path + "\", " + in_seconds(report.seconds) + "\n";
+  if (rejected > 0)
+    text += number(rejected) + " rows that the import set aside are not in it: see rowhouse.import_reject\n";
+  return text;
 }
 
 std::string to_text(const StatusReport& report) {
@@ -224,6 +243,32 @@ nlohmann::json to_json(const VerifyReport& report) {
                                                {"examples", table.examples}}));
   }
   out["failures"] = to_json(report.failures);
+  return out;
+}
+
+nlohmann::json to_json(const ExportReport& report) {
+  json out = document("export");
+  out["tenant"] = report.tenant;
+  out["path"] = report.path;
+  out["seconds"] = report.seconds;
+  out["tables"] = json::array();
+  for (const ExportedTable& table : report.tables) {
+    out["tables"].push_back({{"table", table.table},
+                             {"source_table", table.source_table},
+                             {"rows", table.rows},
+                             {"rejected", table.rejected},
+                             {"imported", table.imported}});
+  }
+  out["notes"] = report.notes;
+  return out;
+}
+
+nlohmann::json to_json(const std::string& command, const Error& error) {
+  json out = document(command);
+  out["error"] = {{"sqlstate", error.sqlstate()},
+                  {"message", error.what()},
+                  {"detail", error.detail()},
+                  {"hint", error.hint()}};
   return out;
 }
 

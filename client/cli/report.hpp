@@ -6,6 +6,7 @@
 
 #include "rowhouse/audit.hpp"
 #include "rowhouse/migration.hpp"
+#include "rowhouse/tenant_export.hpp"
 
 namespace rowhouse::cli {
 
@@ -15,6 +16,7 @@ std::string aligned(const std::vector<std::vector<std::string>>& lines);
 std::string to_text(const PlanReport& report);
 std::string to_text(const MigrationReport& report);
 std::string to_text(const VerifyReport& report);
+std::string to_text(const ExportReport& report);
 std::string to_text(const StatusReport& report);
 std::string to_text(const std::vector<TenantRow>& tenants);
 std::string to_text(const AuditReport& report);
@@ -24,9 +26,12 @@ std::string to_text(const ProofReport& report);
 nlohmann::json to_json(const PlanReport& report);
 nlohmann::json to_json(const MigrationReport& report);
 nlohmann::json to_json(const VerifyReport& report);
+nlohmann::json to_json(const ExportReport& report);
 nlohmann::json to_json(const StatusReport& report);
 nlohmann::json to_json(const std::vector<TenantRow>& tenants);
 nlohmann::json to_json(const AuditReport& report);
 nlohmann::json to_json(const ProofReport& report);
+/// An error that ended the command.
+nlohmann::json to_json(const std::string& command, const Error& error);
 
 }  // namespace rowhouse::cli

@@ -28,14 +28,6 @@ std::string as_text(const Cell& cell) {
 
 int nibble(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
-std::string from_hex(std::string_view printed) {
-  std::string bytes;
-  for (std::size_t i = 2; i + 1 < printed.size(); i += 2) {
-    bytes += static_cast<char>(nibble(printed[i]) * 16 + nibble(printed[i + 1]));
-  }
-  return bytes;
-}
-
 bool same_integer(const Cell& cell, const std::string& printed) {
   std::int64_t number = 0;
   const auto end = std::from_chars(printed.data(), printed.data() + printed.size(), number);
@@ -43,31 +35,6 @@ bool same_integer(const Cell& cell, const std::string& printed) {
   if (cell.storage_class == StorageClass::integer) return cell.integer == number;
   return cell.storage_class == StorageClass::real && cell.real == static_cast<double>(number) &&
          static_cast<std::int64_t>(cell.real) == number;
-}
-
-// A decimal number in one spelling: sign, digits without zeros at the ends, power of ten.
-std::string plain_number(std::string_view text) {
-  const bool negative = text.substr(0, 1) == "-";
-  std::string digits;
-  std::int64_t power = 0, exponent = 0;
-  bool fraction = false;
-  for (std::size_t i = negative ? 1 : 0; i < text.size(); ++i) {
-    if (text[i] == 'e' || text[i] == 'E') {
-      const std::size_t first = i + (text.substr(i + 1, 1) == "+" ? 2 : 1);
-      std::from_chars(text.data() + first, text.data() + text.size(), exponent);
-      break;
-    }
-    if (text[i] == '.') {
-      fraction = true;
-      continue;
-    }
-    digits += text[i];
-    power -= fraction;
-  }
-  digits.erase(0, digits.find_first_not_of('0'));
-  if (digits.empty()) return "0";
-  for (; digits.back() == '0'; digits.pop_back()) ++power;
-  return (negative ? "-" : "") + digits + "e" + std::to_string(power + exponent);
 }
 
 bool is_infinite(const Cell& cell) { return cell.storage_class == StorageClass::real && std::isinf(cell.real); }
@@ -126,6 +93,38 @@ bool same_json(const Cell& cell, const std::string& printed) {
 }
 
 }  // namespace
+
+std::string from_hex(std::string_view printed) {
+  std::string bytes;
+  for (std::size_t i = 2; i + 1 < printed.size(); i += 2) {
+    bytes += static_cast<char>(nibble(printed[i]) * 16 + nibble(printed[i + 1]));
+  }
+  return bytes;
+}
+
+std::string plain_number(std::string_view text) {
+  const bool negative = text.substr(0, 1) == "-";
+  std::string digits;
+  std::int64_t power = 0, exponent = 0;
+  bool fraction = false;
+  for (std::size_t i = negative ? 1 : 0; i < text.size(); ++i) {
+    if (text[i] == 'e' || text[i] == 'E') {
+      const std::size_t first = i + (text.substr(i + 1, 1) == "+" ? 2 : 1);
+      std::from_chars(text.data() + first, text.data() + text.size(), exponent);
+      break;
+    }
+    if (text[i] == '.') {
+      fraction = true;
+      continue;
+    }
+    digits += text[i];
+    power -= fraction;
+  }
+  digits.erase(0, digits.find_first_not_of('0'));
+  if (digits.empty()) return "0";
+  for (; digits.back() == '0'; digits.pop_back()) ++power;
+  return (negative ? "-" : "") + digits + "e" + std::to_string(power + exponent);
+}
 
 void split_copy_row(std::string_view line, std::vector<std::optional<std::string>>& fields) {
   fields.clear();
