@@ -106,6 +106,7 @@ class LockedDatabase {
     file_->pMethods->xUnlock(file_, SQLITE_LOCK_NONE);
   }
 
+  bool is(const PinnedFile& pinned, const std::string& path) const { return pinned.is_open_in(connection_, path); }
   bool size(off_t& bytes) const {
     sqlite3_int64 found = 0;
     if (file_->pMethods->xFileSize(file_, &found) != SQLITE_OK) return false;
@@ -205,16 +206,17 @@ bool open_if_there(File& file, const std::string& path, bool& is_there) {
   return is_there || errno == ENOENT;
 }
 
-enum class Attempt { done, again, failed };
+enum class Attempt { done, again, changed, failed };
 
-// One try at a consistent set. Pages that a checkpoint changes meanwhile are in the WAL, which is copied after them,
-// unless it starts anew (its header changes first) or comes to be: those mean again.
+// One try at a consistent set. A WAL that starts anew (its header changes first) or comes to be means again, and so
+// does a database that was written meanwhile, by a checkpoint or by someone who takes no locks.
 Attempt copy_under_lock(const std::string& path, const std::string& folder, const LockedDatabase& database,
-                        const SourceOptions& options, Status& status) {
+                        PinnedFile& pinned, const SourceOptions& options, Status& status) {
   const std::string target = folder + kCopyName;
   File journal, wal;
   bool has_journal = false, has_wal = false;
   off_t size = 0;
+  pinned.mark();
   char before[kWalHeaderBytes], after[kWalHeaderBytes];
   if (!open_if_there(journal, path + "-journal", has_journal)) {
     status = system_failure("58030", "the journal beside the file can't be read");
@@ -232,6 +234,7 @@ Attempt copy_under_lock(const std::string& path, const std::string& folder, cons
   if (status.ok() && has_journal && !cut_super_journal(target + "-journal", is_void)) status = read_failed();
   if (!status.ok()) return Attempt::failed;
   if (is_void) ::unlink((target + "-journal").c_str());
+  if (pinned.is_changed()) return Attempt::changed;
   if (!has_wal) return ::access((path + "-wal").c_str(), F_OK) == 0 ? Attempt::again : Attempt::done;
   return wal_header(wal, after) && std::memcmp(before, after, sizeof before) == 0 ? Attempt::done : Attempt::again;
 }
@@ -244,9 +247,12 @@ void empty_folder(const std::string& folder) {
 
 }  // namespace
 
-Status copy_database(const std::string& path, const SourceOptions& options, std::string& folder) {
+Status copy_database(const std::string& path, PinnedFile& pinned, const SourceOptions& options, std::string& folder) {
   LockedDatabase database;
-  if (database.open(path) != SQLITE_OK) return Status{"58030", "open the file for a private copy"};
+  if (const int code = database.open(path); code != SQLITE_OK)
+    return Status{sqlstate_of(code),
+                  std::string("could not open the file for a private copy: ") + sqlite3_errstr(code)};
+  if (!database.is(pinned, path)) return Status{"55006", "the file was replaced while it was opened"};
   const char* temporary = std::getenv("TMPDIR");
   std::string made = !options.scratch_directory.empty() ? options.scratch_directory
                      : temporary && *temporary          ? temporary
@@ -259,19 +265,22 @@ Status copy_database(const std::string& path, const SourceOptions& options, std:
 
   const auto deadline = std::chrono::steady_clock::now() + options.busy_timeout;
   auto pause = std::chrono::milliseconds(5);
-  for (;;) {
+  for (bool is_changed = false;;) {
     if (database.lock()) {
       Status status;
-      const Attempt attempt = copy_under_lock(path, folder, database, options, status);
+      const Attempt attempt = copy_under_lock(path, folder, database, pinned, options, status);
       if (attempt == Attempt::done) return {};
       if (attempt == Attempt::failed) return status;
+      is_changed = attempt == Attempt::changed;
     }
     database.unlock();
     empty_folder(folder);
     if (options.interrupted && options.interrupted(options.interrupted_argument))
       return Status{"57014", "canceled while waiting for a lock on the file"};
     if (std::chrono::steady_clock::now() >= deadline)
-      return Status{"55P03", "the file is locked by a writer", "", "Try again when the writer is done."};
+      return is_changed ? Status{"55006", "the file was changed each time while it was copied", "",
+                                 "Whatever writes it takes no lock of SQLite's. Try again when it is done."}
+                        : Status{"55P03", "the file is locked by a writer", "", "Try again when the writer is done."};
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(100));
   }

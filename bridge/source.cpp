@@ -22,54 +22,42 @@ constexpr int kStepsPerInterruptCheck = 250;
 constexpr int kSqlBytesMax = 10 * 1024 * 1024;  // the file's own schema included
 constexpr int kPatternBytesMax = 1000;          // a generated column's pattern may cost exponential time
 
-std::string in_quotes(const std::string& path) { return "\"" + printable(path, PATH_MAX) + "\""; }
-
-Status wrong_kind(const std::string& path, const char* what) {
-  return Status{"42809", in_quotes(path) + " is " + what + ", not a SQLite file", "",
-                "Name a regular file; links are not followed."};
-}
-
-// Judges the path before anyone opens it: a FIFO would block for ever, a device would read as an empty database.
-Status check_path(const std::string& path) {
-  if (path.empty() || path.find('\0') != std::string::npos)
-    return Status{"22023", "the path of the SQLite file is empty or holds a NUL byte"};
-  struct stat status;
-  if (::lstat(path.c_str(), &status) != 0) {
-    const int error = errno;
-    if (error == ENOENT || error == ENOTDIR)
-      return Status{"58P01", "there is no file " + in_quotes(path), "", "Check the path's spelling."};
-    return Status{error == EACCES ? "42501" : "58030",
-                  "could not look at " + in_quotes(path) + ": " + std::generic_category().message(error)};
-  }
-  if (S_ISDIR(status.st_mode)) return wrong_kind(path, "a folder");
-  if (S_ISLNK(status.st_mode)) return wrong_kind(path, "a link");
-  if (!S_ISREG(status.st_mode)) return wrong_kind(path, "a device, pipe or socket");
-  if (status.st_size == 0) return Status{"22P04", in_quotes(path) + " is empty: it holds no bytes, hence no database"};
-  if (status.st_size < kHeaderBytes)
-    return Status{"22P04", in_quotes(path) + " is too short for a SQLite database",
-                  "It holds " + std::to_string(status.st_size) + " bytes; the header alone has 100.",
-                  "The file seems to be cut short: take it from a backup."};
+// The path with its folders resolved, its last part as it is: SQLite refuses links anywhere in a path. Absolute, hence
+// never one of SQLite's file: names.
+Status resolve_folders(const std::string& path, std::string& resolved) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  char whole[PATH_MAX];
+  if (::realpath(folder.c_str(), whole) == nullptr)
+    return Status{"58030",
+                  "could not look at the folder of " + in_quotes(path) + ": " + std::generic_category().message(errno)};
+  resolved = whole;
+  if (resolved.back() != '/') resolved += '/';
+  resolved += path.substr(slash == std::string::npos ? 0 : slash + 1);
   return {};
 }
 
-// The path with its folders resolved, its last part as it is: SQLite refuses links anywhere in a path.
-std::string resolve_folders(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  char resolved[PATH_MAX];
-  if (::realpath(folder.c_str(), resolved) == nullptr) return path;
-  std::string whole = resolved;
-  if (whole.back() != '/') whole += '/';
-  return whole + path.substr(slash == std::string::npos ? 0 : slash + 1);
+// Whether there is a file beside the source; SQLite would open it whatever it is, and wait for ever at a pipe.
+Status look_beside(const std::string& path, const char* suffix, bool& is_there) {
+  struct stat found;
+  is_there = ::lstat((path + suffix).c_str(), &found) == 0;
+  if (is_there ? S_ISREG(found.st_mode) : errno == ENOENT) return {};
+  return Status{"58030", "what is beside " + in_quotes(path) + " as its " + suffix + " can't be read",
+                is_there ? "It is no regular file." : std::generic_category().message(errno),
+                "Without it the file may show what was never committed."};
 }
 
-// Reads the header through SQLite's own file handle: opening and closing the file beside SQLite would drop the locks
-// that this process holds on it.
-Status read_header(sqlite3* connection, const std::string& path, bool& wal_mode) {
+// Everything through SQLite's own file handle: opening and closing the file beside SQLite would drop the locks that
+// this process holds on it.
+sqlite3_file* file_of(sqlite3* connection) {
   sqlite3_file* file = nullptr;
+  const int code = sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  return code == SQLITE_OK && file && file->pMethods ? file : nullptr;
+}
+
+Status read_header(sqlite3_file* file, const std::string& path, bool& wal_mode) {
   char header[kHeaderBytes] = {};
-  if (sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file ||
-      !file->pMethods || file->pMethods->xRead(file, header, kHeaderBytes, 0) != SQLITE_OK)
+  if (file->pMethods->xRead(file, header, kHeaderBytes, 0) != SQLITE_OK)
     return Status{"58030", "could not read the header of " + in_quotes(path)};
   if (std::memcmp(header, kMagic, sizeof kMagic) != 0)
     return Status{"22P04", in_quotes(path) + " is not a SQLite database, or it is encrypted",
@@ -131,6 +119,11 @@ void add_unknown_collation(void* orders_unknown, sqlite3* connection, int, const
   sqlite3_create_collation_v2(connection, name, SQLITE_UTF8, nullptr, compare_bytes, nullptr);
 }
 
+Status changed_while(const std::string& what, const char* doing) {
+  return Status{"55006", what + " was changed or replaced while it was " + doing, "",
+                "Whatever wrote it took no lock of SQLite's. Try again when it is done."};
+}
+
 int ask_interrupted(void* argument) {
   const auto* options = static_cast<const SourceOptions*>(argument);
   return options->interrupted(options->interrupted_argument) ? 1 : 0;
@@ -139,12 +132,19 @@ int ask_interrupted(void* argument) {
 }  // namespace
 
 Result<std::unique_ptr<Source>> Source::open(const std::string& path, const SourceOptions& options) {
-  if (Status status = check_path(path); !status.ok()) return status;
-  std::unique_ptr<Source> source(new Source());
-  source->path_ = path;
-  source->options_ = options;
-  if (Status status = source->open_in_place(); !status.ok()) return status;
-  return source;
+  for (bool again = true;; again = false) {
+    std::unique_ptr<Source> source(new Source());
+    source->path_ = path;
+    source->options_ = options;
+    Status status = source->open_in_place();
+    if (status.ok()) return source;
+    if (!again || !may_pass(status)) return status;
+  }
+}
+
+bool may_pass(const Status& status) {
+  const std::string_view state = status.sqlstate;
+  return state == "58030" || state == "55006" || (state == "22P04" && status.sqlite_code != 0);
 }
 
 Source::~Source() { sqlite3_close_v2(connection_); }
@@ -154,10 +154,16 @@ std::string Source::file_name() const {
   return slash == std::string::npos ? path_ : path_.substr(slash + 1);
 }
 
+Status Source::check_unchanged() const {
+  if (reads_copy_ || !pinned_.is_changed()) return {};
+  return changed_while(in_quotes(path_), "read");
+}
+
 Status Source::open_in_place() {
-  const std::string resolved = resolve_folders(path_);
+  if (Status status = pinned_.pin(path_); !status.ok()) return status;
+  if (Status status = resolve_folders(path_, resolved_); !status.ok()) return status;
   const int code = sqlite3_open_v2(
-      resolved.c_str(), &connection_,
+      resolved_.c_str(), &connection_,
       SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, nullptr);
   if (code != SQLITE_OK) {
     const int error = connection_ ? sqlite3_system_errno(connection_) : 0;
@@ -166,15 +172,33 @@ Status Source::open_in_place() {
                     "Let this user read the file and its folder."};
     return failure(code, "open " + in_quotes(path_));
   }
-  bool wal_mode = false;
-  if (Status status = read_header(connection_, path_, wal_mode); !status.ok()) return status;
+  if (!pinned_.is_open_in(connection_, resolved_)) return changed_while(in_quotes(path_), "opened");
+  // Under the lock a file neither changes its journal mode nor gets a log: what is seen now is what SQLite will see.
+  sqlite3_file* const file = file_of(connection_);
+  if (!file) return failure(SQLITE_ERROR, "open " + in_quotes(path_));
+  if (Status status = lock(file); !status.ok()) return status;
+  pinned_.mark();
+  bool wal_mode = false, has_wal = false, has_journal = false;
+  if (Status status = read_header(file, path_, wal_mode); !status.ok()) return status;
+  if (Status status = look_beside(resolved_, "-wal", has_wal); !status.ok()) return status;
+  if (Status status = look_beside(resolved_, "-journal", has_journal); !status.ok()) return status;
   // SQLite takes any -wal for the file's own and would make a -shm beside it, whatever the header says.
-  struct stat wal;
-  if (wal_mode || ::lstat((resolved + "-wal").c_str(), &wal) == 0) return open_copy();
+  if (wal_mode || has_wal) return open_copy();
   Status status = begin_snapshot();
   // A journal that a dead writer left has to be rolled back first, and that is done in a copy.
   if ((status.sqlite_code & 0xff) == SQLITE_READONLY) return open_copy();
   return status;
+}
+
+Status Source::lock(sqlite3_file* file) {
+  for (int times = 0;; ++times) {
+    const int code = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
+    if (code == SQLITE_OK) return {};
+    if ((code & 0xff) == SQLITE_BUSY && wait_for_writer(&options_, times)) continue;
+    if (options_.interrupted && options_.interrupted(options_.interrupted_argument))
+      return failure(SQLITE_INTERRUPT, "lock " + in_quotes(path_));
+    return failure(code, "read " + in_quotes(path_));
+  }
 }
 
 Status Source::open_copy() {
@@ -182,7 +206,7 @@ Status Source::open_copy() {
   connection_ = nullptr;
   reads_copy_ = true;
   std::string folder;
-  Status status = copy_database(resolve_folders(path_), options_, folder);
+  Status status = copy_database(resolved_, pinned_, options_, folder);
   if (!status.ok()) {
     status.message = in_quotes(path_) + ": " + status.message;
   } else {
@@ -239,7 +263,8 @@ Status Source::failure(int code, const std::string& doing) const {
   Status status;
   status.sqlite_code = code;
   status.sqlstate = sqlstate_of(code);
-  const char* said = connection_ ? sqlite3_errmsg(connection_) : sqlite3_errstr(code);
+  const bool is_last = connection_ && (sqlite3_errcode(connection_) & 0xff) == (code & 0xff);
+  const char* said = is_last ? sqlite3_errmsg(connection_) : sqlite3_errstr(code);
   status.message = "could not " + doing + ": " + (said ? printable(said, 500) : "out of memory");
   switch (code & 0xff) {
     case SQLITE_BUSY:

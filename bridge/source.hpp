@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "bridge/pinned_file.hpp"
 #include "bridge/status.hpp"
 
 namespace rowhouse::bridge {
@@ -28,7 +29,8 @@ struct SourceOptions {
 /// Only a regular file that carries SQLite's header is opened; a link as the last part of the path is refused.
 /// The file, its -journal and its -wal stay byte-identical and nothing is left beside them. A file in WAL mode, or
 /// with a journal that a dead writer left, is read from a private copy that is taken under SQLite's own locks; any
-/// other is read in place under a shared lock. No trigger, view, extension or application function is ever run.
+/// other is read in place under a shared lock. What can't be read at first, or is damaged, is opened once more: one
+/// failure is no proof. No trigger, view, extension or application function is ever run.
 ///
 /// Not thread-safe: one thread at a time may use a Source and what was made from it.
 class Source {
@@ -47,21 +49,31 @@ class Source {
   /// Whether a private copy is read rather than the file itself.
   bool reads_copy() const { return reads_copy_; }
 
+  /// To be asked when the last row is read: 55006 when someone who takes no locks (a copy over the file, a restore) has
+  /// changed the file since it was opened. What was read may then be of two moments.
+  Status check_unchanged() const;
+
   /// The Status for a SQLite result code on this connection; `doing` says what was tried, as in "read table t".
   Status failure(int code, const std::string& doing) const;
 
  private:
   Source() = default;
   Status open_in_place();
+  Status lock(sqlite3_file* file);
   Status open_copy();
   Status begin_snapshot();
   Status check_integrity();
 
   std::string path_;
+  std::string resolved_;
+  PinnedFile pinned_;
   SourceOptions options_;
   sqlite3* connection_ = nullptr;
   bool reads_copy_ = false;
   bool orders_unknown_ = false;  ///< the file sorts by collations of its application
 };
+
+/// Whether the same may go well when the whole file is read again: a read that failed, damage, a change meanwhile.
+bool may_pass(const Status& status);
 
 }  // namespace rowhouse::bridge

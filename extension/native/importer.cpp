@@ -70,6 +70,7 @@ std::vector<ImportedTable> Importer::run() {
           {tenant_});
   std::vector<ImportedTable> imported;
   for (const bridge::TableProfile& table : profile_.tables) imported.push_back(import_table(table.table));
+  check(source_->check_unchanged());
   return imported;
 }
 

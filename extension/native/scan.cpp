@@ -88,7 +88,10 @@ Scan::Scan(const ForeignTableSpec& spec, const int* attributes, int count)
 }
 
 bool Scan::next() {
-  if (!take(reader_->next())) return false;
+  if (!take(reader_->next())) {
+    check(source_->check_unchanged());
+    return false;
+  }
   for (std::size_t i = 0; i < types_.size(); ++i) {
     const bridge::Cell& cell = reader_->cells()[i];
     if (const bridge::Refusal refusal = bridge::decode(cell, types_[i], bridge::TextCheck::utf8, values_[i]))

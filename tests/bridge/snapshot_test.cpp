@@ -1,6 +1,10 @@
 // One committed moment of a file, whatever its writers do meanwhile, and nothing written to it.
+#include <sys/stat.h>
+
 #include <fstream>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include "tests/bridge/sqlite_file.hpp"
 
@@ -67,15 +71,85 @@ TEST(Snapshot, NeverFollowsAJournalToOtherFiles) {
   }
 }
 
-TEST(Snapshot, RefusesWhenTheJournalIsUnreadable) {
+// Without its journal the file shows what was never committed; SQLite would wait for ever at a pipe.
+TEST(Snapshot, RefusesWhenWhatIsBesideTheFileIsUnreadable) {
+  for (const char* suffix : {"-journal", "-wal"}) {
+    for (const char* kind : {"link", "pipe", "folder"}) {
+      Folder folder;
+      make_database(folder.path("acme.db"), kLedger);
+      die_in_mid_transaction(folder.path("acme.db"));
+      const std::string beside = folder.path(std::string("acme.db") + suffix);
+      std::error_code error;
+      std::filesystem::rename(beside, folder.path("elsewhere"), error);
+      if (*kind == 'l') std::filesystem::create_symlink(folder.path("elsewhere"), beside);
+      if (*kind == 'p') ::mkfifo(beside.c_str(), 0600);
+      if (*kind == 'f') std::filesystem::create_directory(beside);
+      const auto source = Source::open(folder.path("acme.db"), options_for(folder));
+      ASSERT_FALSE(source.ok()) << kind << suffix;
+      EXPECT_STREQ(source.status().sqlstate, "58030") << source.status().message;
+      EXPECT_NE(source.status().message.find(std::string("acme.db\" as its ") + suffix), std::string::npos);
+      EXPECT_TRUE(folder.scratch_is_empty());
+    }
+  }
+}
+
+// A file that becomes one in WAL mode while its lock is waited for is read from a copy all the same.
+TEST(Snapshot, SeesTheJournalModeUnderTheLock) {
   Folder folder;
   make_database(folder.path("acme.db"), kLedger);
-  die_in_mid_transaction(folder.path("acme.db"));
-  std::filesystem::rename(folder.path("acme.db-journal"), folder.path("elsewhere"));
-  std::filesystem::create_symlink(folder.path("elsewhere"), folder.path("acme.db-journal"));
-  const auto source = Source::open(folder.path("acme.db"), options_for(folder));
-  ASSERT_FALSE(source.ok()) << "without its journal the file shows what was never committed";
-  EXPECT_STREQ(source.status().sqlstate, "58030") << source.status().message;
+  Process writer([&](Process& self) {
+    Writer connection(folder.path("acme.db"), "BEGIN EXCLUSIVE");
+    self.ready();
+    self.wait_for_finish();
+    connection.run("COMMIT; PRAGMA journal_mode=WAL; UPDATE account SET balance = 7 WHERE id = 1");
+    std::filesystem::remove(folder.path("acme.db-shm"));
+    ::kill(::getpid(), SIGKILL);
+    return 0;
+  });
+  ASSERT_TRUE(writer.wait_ready());
+  bridge::SourceOptions options = options_for(folder);
+  options.busy_timeout = std::chrono::seconds(20);
+  // Asked while the lock is waited for: the file was looked at before.
+  struct Waiting {
+    Process& writer;
+    bool finished;
+  } waiting{writer, false};
+  options.interrupted_argument = &waiting;
+  options.interrupted = [](void* argument) {
+    auto& waits = *static_cast<Waiting*>(argument);
+    if (!std::exchange(waits.finished, true)) waits.writer.finish();
+    return false;
+  };
+  const auto source = Source::open(folder.path("acme.db"), options);
+  ASSERT_TRUE(source.ok()) << source.status().message;
+  ASSERT_TRUE(waiting.finished);
+  EXPECT_TRUE(source.value()->reads_copy());
+  EXPECT_EQ(query_one(*source.value(), kSum), "39907");
+  EXPECT_EQ(folder.contents().count("acme.db-shm"), 0u) << "above all no new -shm";
+}
+
+// What takes no lock: a backup restored over the file.
+TEST(Snapshot, TellsWhenTheFileChangesUnderIt) {
+  Folder folder;
+  make_database(folder.path("acme.db"), kLedger);
+  const std::string bytes = folder.contents().at("acme.db");
+  const auto source = open_source(folder, "acme.db");
+  EXPECT_TRUE(source->check_unchanged().ok());
+  const auto replaced = open_source(folder, "acme.db");
+  std::filesystem::rename(folder.path("acme.db"), folder.path("old.db"));
+  write_file(folder.path("acme.db"), bytes);
+  EXPECT_TRUE(replaced->check_unchanged().ok()) << "a file that has lost its name is still one moment";
+  EXPECT_EQ(query_one(*replaced, kSum), "40000");
+  for (const bool cut : {false, true}) {
+    const auto current = open_source(folder, "acme.db");
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(20));  // longer than the clock of the file system stands still
+    write_file(folder.path("acme.db"), cut ? bytes.substr(0, bytes.size() / 2) : bytes);
+    const bridge::Status status = current->check_unchanged();
+    EXPECT_STREQ(status.sqlstate, "55006");
+    EXPECT_NE(status.message.find("acme.db"), std::string::npos) << status.message;
+    EXPECT_TRUE(bridge::may_pass(status));
+  }
 }
 
 TEST(Snapshot, ReadsWhatIsOnlyInAWalLeftBehind) {

@@ -101,6 +101,24 @@ const BadFile kBadFiles[] = {
 INSTANTIATE_TEST_SUITE_P(Source, BadFiles, testing::ValuesIn(kBadFiles),
                          [](const auto& info) { return info.param.name; });
 
+// Between a look at a path and its opening, it may come to lead elsewhere.
+TEST(Source, TellsTheFileItLookedAtFromAnother) {
+  Folder folder;
+  const std::string path = folder.path("acme.db");
+  make_database(path, kSomeRows);
+  make_database(folder.path("other.db"), kSomeRows);
+  bridge::PinnedFile pinned;
+  ASSERT_TRUE(pinned.pin(path).ok());
+  {
+    Writer connection(path, "SELECT 1 FROM t");
+    EXPECT_TRUE(pinned.is_open_in(connection.connection(), path));
+    fs::rename(folder.path("other.db"), path);
+    EXPECT_FALSE(pinned.is_open_in(connection.connection(), path)) << "the path leads elsewhere by now";
+  }
+  Writer connection(path, "SELECT 1 FROM t");
+  EXPECT_FALSE(pinned.is_open_in(connection.connection(), path)) << "another file was opened";
+}
+
 TEST(Source, RefusesPathsThatAreNone) {
   for (const std::string& path : {std::string(), std::string("a\0b", 3)}) {
     const auto source = Source::open(path, {});

@@ -29,6 +29,12 @@ shop Acme_freshdesk_data.db Acme 5
 refuses 'two files that differ by case' 2 42710 'name the same tenant' migrate "$data" --to "$url"
 refuses 'plan says so too' 2 42710 'name the same tenant' plan "$data"
 rm "$data/Acme_freshdesk_data.db"
+for other in $'caf\xc3\x89' $'cafe\xcc\x81'; do
+  shop $'caf\xc3\xa9_freshdesk_data.db' One 2
+  shop "${other}_freshdesk_data.db" Two 2
+  refuses "two files of one id in another form: $(printf %q "$other")" 2 42710 'name the same tenant' migrate "$data" --to "$url"
+  rm "$data"/caf*
+done
 shop acme.sqlite Acme 5
 refuses 'one tenant by two patterns' 2 42710 'acme.sqlite.*acme_freshdesk_data.db.*name the same tenant' \
   migrate "$data" --pattern '{tenant}.sqlite' --pattern '{tenant}_freshdesk_data.db' --to "$url"

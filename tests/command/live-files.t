@@ -73,4 +73,55 @@ wait $!
 tell 'BEGIN IMMEDIATE'
 succeeds 'a writer that has not written yet' verify "$data/locked_freshdesk_data.db" --to "$url"
 hush
+
+# Writers that take no locks: a backup is copied over the file while it is read. The folder changes, hence no rowhouse().
+shop older_freshdesk_data.db Older 3000
+shop newer_freshdesk_data.db Newer 4000
+mkdir "$work/backup"
+mv "$data"/{older,newer}_freshdesk_data.db "$work/backup"
+file=$data/restored_freshdesk_data.db
+over() { cat "$work/backup/$1_freshdesk_data.db" >"$file"; }
+start() {
+  timeout 60 "$binary" migrate "$file" --to "$url" --json >"$work/out" 2>"$work/err" </dev/null &
+  command=$!
+}
+ends() {
+  status=0
+  wait "$command" || status=$?
+  err=$(<"$work/err")
+}
+copying() {
+  local tries=200
+  until [[ $(sql "SELECT count(*) FROM pg_locks WHERE relation = 'orders'::regclass AND NOT granted") == 1 ]]; do
+    [[ $((tries -= 1)) -gt 0 ]] || { echo 'Bail out! the copy never began'; exit 1; }
+    sleep 0.05
+  done
+}
+over older
+mkfifo "$work/holder"
+timeout 60 "$PG_PREFIX_BIN/psql" -XqAt -d "$database" <"$work/holder" >/dev/null 2>&1 &
+exec {to_holder}>"$work/holder"
+printf 'BEGIN; LOCK TABLE orders IN SHARE MODE;\n' >&"$to_holder"
+start
+copying
+over newer
+printf 'COMMIT;\n' >&"$to_holder"
+exec {to_holder}>&-
+ends
+is "$status" 0 'a file that is replaced while it is copied is read again as a whole'
+is "$(sql "SELECT string_agg(n || ' ' || name, ', ') FROM (SELECT count(*) AS n, split_part(name, ' ', 1) AS name
+    FROM customer WHERE company_id = 'restored' GROUP BY 2) t")" '4000 Newer' 'one moment of it, the later one'
+is "$(sql "SELECT sum(rows) FROM rowhouse.import_chunk WHERE tenant = 'restored'")" 8000 'counted once'
+
+sql "DELETE FROM orders WHERE company_id = 'restored'; DELETE FROM customer WHERE company_id = 'restored';
+  DELETE FROM rowhouse.import_chunk WHERE tenant = 'restored';
+  CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.0002); RETURN NEW; END';
+  CREATE TRIGGER slow BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION slow()" >/dev/null
+over newer
+start
+while kill -0 "$command" 2>/dev/null; do touch "$file"; sleep 0.02; done
+ends
+is "$status" 4 'one that is written all the time is refused'
+like "$err" 'restored_freshdesk_data.db.* was changed or replaced while it was read \[55006\]' 'by name and reason'
+is "$(sql "SELECT count(*) FROM customer WHERE company_id = 'restored'")" 0 'no row of it stays'
 done_testing

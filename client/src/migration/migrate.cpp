@@ -45,7 +45,13 @@ class Migration {
 
   void copy_file_or_report(const detail::ProfiledFile& file) {
     try {
-      std::vector<TableOutcome> outcomes = copy_file(file);
+      const std::int64_t rows_before = progress_.rows;
+      std::vector<TableOutcome> outcomes;
+      detail::read_whole(file.source, options_, false, [&](const bridge::Source& source) {
+        connection_.rollback();
+        progress_.rows = rows_before;
+        outcomes = copy_file(file, source);
+      });
       report_.tables.insert(report_.tables.end(), outcomes.begin(), outcomes.end());
     } catch (const Error& error) {
       if (detail::ends_the_run(error)) throw;
@@ -57,8 +63,7 @@ class Migration {
   }
 
   // All of a file or nothing: half a tenant is worse than none.
-  std::vector<TableOutcome> copy_file(const detail::ProfiledFile& profiled) {
-    const std::unique_ptr<bridge::Source> file = detail::open_source(profiled.source, options_, false);
+  std::vector<TableOutcome> copy_file(const detail::ProfiledFile& profiled, const bridge::Source& file) {
     std::vector<TableOutcome> outcomes;
     connection_.begin();
     connection_.execute(
@@ -72,7 +77,7 @@ class Migration {
       progress_.tenant = profiled.source.tenant;
       progress_.table = table.name;
       detail::report_progress(options_, progress_);
-      detail::TableLoader loader(connection_, *file, profiled.source, profile->table, table, options_);
+      detail::TableLoader loader(connection_, file, profiled.source, profile->table, table, options_);
       const std::int64_t rows_before = progress_.rows;
       outcomes.push_back(loader.load([&](std::int64_t rows) {
         progress_.rows += rows;
@@ -83,6 +88,7 @@ class Migration {
       filled_.insert(table.name);
       detail::move_identity(connection_, table, options_.schema, profiled.source.tenant);
     }
+    detail::require_unchanged(file);
     connection_.commit();
     return outcomes;
   }

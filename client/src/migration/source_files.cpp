@@ -1,8 +1,10 @@
 #include "migration/source_files.hpp"
 
 #include <sqlite3.h>
+#include <utf8proc.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <system_error>
@@ -63,11 +65,17 @@ std::string tenant_of(const std::string& path, const Patterns& patterns, const s
   return *found;
 }
 
-// Ids that differ only by case would be one tenant to people and two to the database.
+// Ids that differ only by case or by how their letters are put together would be one tenant to people and two to the
+// database: é is one code point or two, and É the same letter.
 std::string folded(const std::string& id) {
-  std::string lower = id;
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return lower;
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_CASEFOLD | UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(id.data()),
+                                             static_cast<utf8proc_ssize_t>(id.size()), &mapped, options);
+  const std::string folded =
+      size < 0 ? id : std::string(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
+  std::free(mapped);
+  return folded;
 }
 
 }  // namespace
@@ -119,7 +127,9 @@ void throw_status(const bridge::Status& status) {
   diagnostics.message = status.message;
   diagnostics.detail = status.detail;
   diagnostics.hint = status.hint;
-  throw SourceError(status.sqlstate, status.message, std::move(diagnostics));
+  SourceError error(status.sqlstate, status.message, std::move(diagnostics));
+  error.may_pass = bridge::may_pass(status);
+  throw error;
 }
 
 FileFailure failure_of(const MigrationSource& source, const Error& error) {
@@ -147,6 +157,22 @@ std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const
   return std::move(file.value());
 }
 
+void require_unchanged(const bridge::Source& file) {
+  if (const bridge::Status status = file.check_unchanged(); !status.ok()) throw_status(status);
+}
+
+void read_whole(const MigrationSource& source, const MigrationOptions& options, bool check_integrity,
+                const std::function<void(const bridge::Source&)>& read) {
+  for (bool again = true;; again = false) {
+    const std::unique_ptr<bridge::Source> file = open_source(source, options, check_integrity);
+    try {
+      return read(*file);
+    } catch (const SourceError& error) {
+      if (!again || !error.may_pass) throw;
+    }
+  }
+}
+
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
                                    const MigrationOptions& options, bool examine_text) {
   bridge::PlanOptions how;
@@ -166,8 +192,12 @@ std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& so
     progress.tenant = source.tenant;
     report_progress(options, progress);
     try {
-      const std::unique_ptr<bridge::Source> file = open_source(source, options, options.check_integrity);
-      files.push_back({source, profile_source(*file, source, options, examine_text)});
+      bridge::FileProfile profile;
+      read_whole(source, options, options.check_integrity, [&](const bridge::Source& file) {
+        profile = profile_source(file, source, options, examine_text);
+        require_unchanged(file);
+      });
+      files.push_back({source, std::move(profile)});
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;
       failures.push_back(failure_of(source, error));

@@ -13,6 +13,7 @@ namespace rowhouse::detail {
 class SourceError : public Error {
  public:
   using Error::Error;
+  bool may_pass = false;  // the same may go well when the whole file is read again
 };
 
 // Throws the Status as a SourceError.
@@ -24,6 +25,13 @@ bool ends_the_run(const Error& error);
 
 std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options,
                                             bool check_integrity);
+// Throws when the file was changed since it was opened by someone who takes no locks. To be called when the last row is
+// read, before anything of it is kept.
+void require_unchanged(const bridge::Source& file);
+// Opens the file for `read`; where a failed read, damage or a change under it ends that, once more from the start: one
+// failure is no proof. `read` begins anew by itself.
+void read_whole(const MigrationSource& source, const MigrationOptions& options, bool check_integrity,
+                const std::function<void(const bridge::Source&)>& read);
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
                                    const MigrationOptions& options, bool examine_text);
 

@@ -130,7 +130,14 @@ class Verification {
     progress_ = {"verify", "", "", 0, 0, 0, sources.size()};
     for (const MigrationSource& source : sources) {
       try {
-        compare_file(source);
+        std::vector<VerifiedTable> tables;
+        const std::int64_t rows_before = progress_.rows;
+        detail::read_whole(source, options_, false, [&](const bridge::Source& file) {
+          connection_.rollback();
+          progress_.rows = rows_before;
+          tables = compare_file(source, file);
+        });
+        report_.tables.insert(report_.tables.end(), tables.begin(), tables.end());
       } catch (const Error& error) {
         if (detail::ends_the_run(error)) throw;
         connection_.rollback();
@@ -143,24 +150,26 @@ class Verification {
   }
 
  private:
-  void compare_file(const MigrationSource& source) {
-    const std::unique_ptr<bridge::Source> file = detail::open_source(source, options_, false);
-    const bridge::FileProfile profile = detail::profile_source(*file, source, options_, false);
+  std::vector<VerifiedTable> compare_file(const MigrationSource& source, const bridge::Source& file) {
+    std::vector<VerifiedTable> results;
+    const bridge::FileProfile profile = detail::profile_source(file, source, options_, false);
     bridge::Plan plan = detail::plan_files({{source, profile}}, options_, target_);
     connection_.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     connection_.execute("SELECT rowhouse.set_tenant($1)", {source.tenant});
     for (bridge::TablePlan& table : plan.tables) {
       VerifiedTable result;
       result.tenant = source.tenant;
-      result.source = file->file_name();
+      result.source = file.file_name();
       result.source_table = table.source_name;
       result.table = table.name;
       progress_.tenant = source.tenant;
       progress_.table = table.name;
-      compare_table(*file, *detail::find_table(profile, table), table, result);
-      report_.tables.push_back(std::move(result));
+      compare_table(file, *detail::find_table(profile, table), table, result);
+      results.push_back(std::move(result));
     }
+    detail::require_unchanged(file);
     connection_.commit();
+    return results;
   }
 
   void compare_table(const bridge::Source& file, const bridge::TableProfile& profile, bridge::TablePlan& table,
