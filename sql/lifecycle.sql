@@ -23,6 +23,12 @@ SELECT rowhouse.protect('app.' || name) FROM unnest(ARRAY['person', 'ticket', 'r
 INSERT INTO rowhouse.import_chunk (tenant, source, source_table, digest) VALUES ('old', 'o.db', 't', 'd'), ('acme', 'a.db', 't', 'd');
 INSERT INTO rowhouse.import_reject (tenant, source, source_table, sqlstate, reason) VALUES ('old', 'o.db', 't', '22021', 'r');
 INSERT INTO rowhouse.import_table VALUES ('old', 'o.db', 't', 'app', 'ticket', '', '[]');
+-- Referenced tables before those that refer to them; a circle, and a table that refers to itself, end.
+SELECT * FROM rowhouse.key_family('app.reply') ORDER BY depth, relation::text;
+BEGIN;
+ALTER TABLE app.person ADD COLUMN reply int, ADD FOREIGN KEY (company_id, reply) REFERENCES app.ticket;
+SELECT * FROM rowhouse.key_family('app.person') ORDER BY depth, relation::text;
+ROLLBACK;
 CREATE VIEW regress.catalog AS
   SELECT 'constraint' AS what, conrelid::regclass::text || ' ' || conname AS name, condeferrable::text || condeferred AS state FROM pg_constraint WHERE connamespace = 'app'::regnamespace
   UNION ALL SELECT 'trigger', tgrelid::regclass::text || ' ' || tgfoid::regproc, tgdeferrable::text || tginitdeferred FROM pg_trigger WHERE tgisinternal

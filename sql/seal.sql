@@ -60,8 +60,8 @@ SELECT state FROM regress.try($$INSERT INTO app.note (id) VALUES (9)$$);
 SELECT current_setting('rowhouse.ticket') AS ticket \gset
 SELECT count(*) FROM app.note;
 SELECT set_config('rowhouse.ticket', forged, true) IS NULL AS is_set, (SELECT count(*) FROM app.note) AS seen
-  FROM (VALUES (replace(:'ticket', 'acme', 'bolt')), (:'ticket' || 'x'), (left(:'ticket', -1)), (overlay(:'ticket' PLACING '99999999999' FROM 75)),
-    (repeat('0', 64) || substr(:'ticket', 65)), ('bolt'), (''), (repeat('x', 100000)), (:'bolt'), (:'acme')) AS t(forged);
+  FROM (VALUES (replace(:'ticket', 'acme', 'bolt')), (:'ticket' || 'x'), (left(:'ticket', -1)), (overlay(:'ticket' PLACING '99999999999' FROM 107)),
+    (repeat('0', 96) || substr(:'ticket', 97)), ('bolt'), (''), (repeat('x', 100000)), (:'bolt'), (:'acme')) AS t(forged);
 SELECT set_config('rowhouse.ticket', :'ticket', true) IS NOT NULL AS is_back;
 SELECT count(*) FROM app.note;
 RESET rowhouse.ticket;
@@ -176,7 +176,7 @@ SET ROLE regress_app;
 SELECT rowhouse.login('eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0ZW5hbnQiOiJhY21lIiwiZXhwIjo0MTAyNDQ0ODAwfQ.v2varE9BVAVfPN9VsD2PdrtKP3DuEIOxpzBQ0nAvuEI');
 -- A ticket ends with its token, and with its key.
 CREATE FUNCTION pg_temp.ticket(expires text, key text DEFAULT '00000000') RETURNS text LANGUAGE sql AS $$
-  SELECT set_config('rowhouse.ticket', encode(regress.hmac('known-key', convert_to(body, 'UTF8')), 'hex') || ' ' || body, false)
+  SELECT set_config('rowhouse.ticket', encode(sha384(rowhouse.pad_key('known-key', 54) || convert_to(body, 'UTF8')), 'hex') || ' ' || body, false)
     FROM (VALUES (key || ' ' || lpad(expires, 11, '0') || ' acme')) AS t(body) $$;
 SELECT pg_temp.ticket('99999999999') IS NULL AS is_set;
 SELECT count(*) FROM app.note;

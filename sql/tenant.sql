@@ -95,6 +95,8 @@ CREATE SCHEMA regress_evil;
 CREATE FUNCTION regress_evil.always(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR regress_evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = regress_evil.always);
 CREATE FUNCTION regress_evil.current_setting(text, boolean) RETURNS text LANGUAGE sql AS $$SELECT 'bolt'::text$$;
+CREATE FUNCTION regress_evil.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS $$SELECT 'bolt'::text$$;
+CREATE DOMAIN regress_evil.text AS pg_catalog.text CHECK (VALUE <> 'acme');
 CREATE TEMPORARY TABLE tenant (id text, status text);
 INSERT INTO tenant VALUES ('nobody', 'active');
 SET search_path = regress_evil, pg_temp, pg_catalog;

@@ -1,6 +1,6 @@
 -- Who may call what. Functions run with their caller's rights, but for those that read the registry or the seal's keys
--- for callers who may not: tenant_status, tenant_admission, suspended_tenants, login, login_tenant; enter_gate, which
--- takes a lock; and the guard's note_tables and judge_note. PUBLIC sets, reads and resets the tenant; all else is for
+-- for callers who may not: tenant_status, is_admitted, suspended_tenants, login, login_tenant; enter_gate, which takes
+-- a lock; and the guard's note_tables and judge_note. PUBLIC sets, reads and resets the tenant; all else is for
 -- the owner and for whom the owner grants it: by rowhouse.grant_access(), or
 --   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or imports
 
@@ -40,7 +40,7 @@ DO $functions$
 DECLARE
   for_all regprocedure[] := ARRAY[
     'rowhouse.version()', 'rowhouse.check_tenant_id(text)', 'rowhouse.tenant_status(text)',
-    'rowhouse.set_tenant(text, boolean)', 'rowhouse.tenant_admission(text)',
+    'rowhouse.set_tenant(text, boolean)', 'rowhouse.is_admitted(text)', 'rowhouse.refuse_tenant(text)',
     'rowhouse.check_tenant_status(text, text)', 'rowhouse.check_unsealed()', 'rowhouse.is_sealed()',
     'rowhouse.is_exempt()', 'rowhouse.current_tenant()', 'rowhouse.reset_tenant()', 'rowhouse.login(text, boolean)',
     'rowhouse.login_tenant()', 'rowhouse.measure_usage()',

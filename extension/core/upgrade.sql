@@ -6,3 +6,6 @@ DROP FUNCTION IF EXISTS rowhouse.protect(regclass, name), rowhouse.protect_one(r
   rowhouse.check_target(regclass, name), rowhouse.check_rows(regclass, name), rowhouse.wanted_policies(regclass, name),
   rowhouse.stale_policies(regclass, name), rowhouse.apply_policies(regclass, name),
   rowhouse.is_protected(regclass, name), rowhouse.apply_grants(regclass);
+
+-- 0.1.0: what set_tenant() asked
+DROP FUNCTION IF EXISTS rowhouse.tenant_admission(text);
