@@ -29,6 +29,18 @@ CREATE PROCEDURE called.sweeps(n int) LANGUAGE plpgsql SECURITY DEFINER SET sear
 CREATE FUNCTION called.in_trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
   AS 'BEGIN UPDATE unforced SET total = 0; RETURN NEW; END';
 CREATE TRIGGER in_trigger BEFORE INSERT ON called.invoice FOR EACH ROW EXECUTE FUNCTION called.in_trigger();
+-- Text of the caller's is executed.
+CREATE FUNCTION called.runs_any(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp AS 'BEGIN EXECUTE statement; END';
+CREATE FUNCTION called.runs_sorted(text) RETURNS SETOF called.plain LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT * FROM called.plain ORDER BY ' || lower($1); END $$;
+CREATE FUNCTION called.runs_formatted(name text, condition text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM %I WHERE %s', name, condition) INTO n; RETURN n; END $$;
+CREATE FUNCTION called.runs_built(filters text[], OUT n bigint) LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ DECLARE query text := 'SELECT count(*) FROM plain WHERE true'; word text; BEGIN FOREACH word IN ARRAY filters LOOP query := query || ' AND ' || word; END LOOP; EXECUTE query INTO n; END $$;
+CREATE FUNCTION called.runs_setting() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp AS $$ BEGIN EXECUTE 'SELECT ' || current_setting('audited.sum'); END $$;
+CREATE FUNCTION called.runs_as_xml(query text) RETURNS xml LANGUAGE sql SECURITY DEFINER SET search_path = called, pg_temp AS $$ SELECT query_to_xml(query, true, false, '') $$;
+CREATE FUNCTION called.runs_checked(name text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ BEGIN IF name NOT IN ('plain', 'other') THEN RAISE 'no'; END IF; EXECUTE 'SELECT count(*) FROM ' || name; END $$;
 CREATE FUNCTION called.no_path() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
 CREATE FUNCTION called.temp_first() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = called, pg_catalog AS 'SELECT 1';
 CREATE FUNCTION called.said_immutable() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT current_setting('audited.tenant', true) $$;
@@ -50,10 +62,29 @@ CREATE FUNCTION called.sound_unrelated() RETURNS bigint LANGUAGE sql SECURITY DE
 CREATE FUNCTION called.sound_log() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
   AS $$ BEGIN INSERT INTO unforced VALUES (NEW.company_id, NEW.id, 0); RETURN NEW; END $$;
 CREATE TRIGGER sound_log AFTER INSERT ON called.invoice FOR EACH ROW EXECUTE FUNCTION called.sound_log();
+CREATE FUNCTION called.sound_formatted(name text, value text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ BEGIN EXECUTE format('SELECT %I, 100 %% 7 FROM plain '
+    'WHERE %1$I = %2$L -- %s', name, value); END $$;
+CREATE FUNCTION called.sound_quoted(name text, value text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ DECLARE part text := quote_ident(lower(name)); BEGIN EXECUTE 'SELECT ' || part || ' FROM plain WHERE code = ' || quote_nullable(value); END $$;
+CREATE FUNCTION called.sound_using(value text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM plain WHERE code = $1' INTO n USING value || '; -- value'; END $$;
+CREATE FUNCTION called.sound_relation(target regclass, name text, rows int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ BEGIN EXECUTE 'SELECT FROM ' || target || ' LIMIT ' || rows; EXECUTE format('ANALYZE %s', name::regclass); END $$;
+CREATE FUNCTION called.sound_choice(sort text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ BEGIN EXECUTE 'SELECT * FROM plain ORDER BY ' || CASE WHEN sort = 'down' THEN 'code DESC' ELSE 'code' END; END $$;
+CREATE FUNCTION called.sound_words(statement text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp
+  AS $$ BEGIN /* EXECUTE statement; */ RETURN 'EXECUTE ' || statement; END -- EXECUTE statement;
+$$;
+CREATE FUNCTION called.sound_any_invoker(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';
+CREATE FUNCTION called.sound_any_revoked(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = called, pg_temp AS 'BEGIN EXECUTE statement; END';
+REVOKE ALL ON FUNCTION called.sound_any_revoked(text) FROM PUBLIC;
 RESET ROLE;
 SELECT * FROM regress.found('functions', 'called');
 -- The proof of one, as the application: another tenant's rows.
 SELECT object, regress.proof_rows(replace(detail, 'SELECT * FROM', 'SELECT count(*) FROM')) FROM rowhouse.audit_functions() WHERE object = 'function:called.all_rows';
+-- Said of the caller's text: who, what, whom.
+SELECT regexp_replace(detail, 'oid = .*', 'oid = ...') AS detail FROM rowhouse.audit_functions() WHERE object IN ('function:called.runs_any', 'function:called.runs_checked') ORDER BY object;
 -- What a policy calls runs as the role that is judged, and can't become the auditor: the lock before it tries is taken, the one behind is not.
 SET ROLE regress_owner;
 CREATE FUNCTION called.hostile() RETURNS boolean LANGUAGE plpgsql AS $$

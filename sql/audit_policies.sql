@@ -83,6 +83,13 @@ ALTER TABLE faulty.for_nobody ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURIT
 CREATE POLICY p ON faulty.parent USING (company_id = current_setting('audited.tenant', true));
 CREATE POLICY p ON faulty.captured USING (EXISTS (SELECT FROM faulty.parent AS p WHERE p.company_id = company_id));
 CREATE POLICY p ON faulty.for_nobody USING (company_id = current_setting('audited.tenant', true) OR company_id IS NULL);
+-- Memberships without row security: who may write them joins any tenant. Who only reads them does not.
+CREATE TABLE faulty.member (company_id text NOT NULL, user_id int);
+CREATE TABLE faulty.member_kept (company_id text NOT NULL, user_id int);
+GRANT SELECT, INSERT ON faulty.member TO regress_app;
+GRANT SELECT ON faulty.member_kept TO regress_app;
+CALL regress.make('faulty', 'by_member', 'text', ARRAY[$$USING (company_id IN (SELECT m.company_id FROM faulty.member AS m WHERE m.user_id = NULLIF(current_setting('audited.user', true), '')::int))$$]);
+CALL regress.make('faulty', 'by_member_kept', 'text', ARRAY[$$USING (company_id IN (SELECT m.company_id FROM faulty.member_kept AS m WHERE m.user_id = NULLIF(current_setting('audited.user', true), '')::int))$$]);
 RESET ROLE;
 SELECT * FROM regress.found('policies', 'faulty');
 -- A proof, run as it stands.

@@ -133,6 +133,7 @@ CREATE OR REPLACE FUNCTION rowhouse.audit_functions()
 AS $function$
 BEGIN
   RETURN QUERY SELECT * FROM rowhouse.audit_definers();
+  RETURN QUERY SELECT * FROM rowhouse.audit_dynamic();
   RETURN QUERY SELECT * FROM rowhouse.audit_paths();
   RETURN QUERY SELECT * FROM rowhouse.audit_volatility();
   RETURN QUERY
