@@ -74,6 +74,55 @@ SET client_min_messages = warning;
 CREATE SCHEMA AUTHORIZATION regress_owner CREATE TABLE "Tabelle mit ""Zitat"" und einem Namen von dreiundsechzig Bytes xx" ("Mieter; DROP" text);
 SELECT rowhouse.protect(oid, 'Mieter; DROP') FROM pg_class WHERE relname LIKE 'Tabelle mit%' AND relkind = 'r';
 SELECT indexrelid::regclass, octet_length(c.relname) FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid WHERE indrelid = (SELECT oid FROM pg_class WHERE relname LIKE 'Tabelle mit%' AND relkind = 'r');
+-- A table in use: what reads its rows is done before, while others write; protect() then reads none of them.
+SET ROLE regress_owner;
+CREATE TABLE app.busy (id int, company_id text, name text, UNIQUE (name, company_id));
+CREATE TABLE app.idle (id int, company_id text);
+CREATE TABLE app.parted (id int, org int) PARTITION BY RANGE (id);
+CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (0) TO (500);
+CREATE TABLE app.parted_2 PARTITION OF app.parted FOR VALUES FROM (500) TO (2000) PARTITION BY LIST (id);
+CREATE TABLE app.parted_3 PARTITION OF app.parted_2 DEFAULT;
+INSERT INTO app.busy SELECT n, CASE WHEN n % 5 > 0 THEN 'acme' END, n FROM generate_series(1, 1000) AS n;
+INSERT INTO app.idle SELECT n, 'acme' FROM generate_series(1, 1000) AS n;
+INSERT INTO app.parted SELECT n, 7 FROM generate_series(1, 1000) AS n;
+RESET ROLE;
+SELECT rowhouse.create_tenant('7');
+CREATE FUNCTION regress.read_rows(call text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  before bigint := (SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables WHERE schemaname = 'app');
+BEGIN
+  EXECUTE call;
+  RETURN (SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables WHERE schemaname = 'app') - before;
+END $$;
+SELECT * FROM rowhouse.protect_plan('app.busy');
+SELECT * FROM rowhouse.protect_plan('app.busy', kind => 'defaults');
+SELECT * FROM rowhouse.protect_plan('app.parted', 'org');
+SELECT * FROM rowhouse.protect_plan('app.idle', kind => 'reference');
+SELECT state, message FROM regress.try($$SELECT rowhouse.protect_plan('app.idle', 'nothing')$$);
+-- It stops at rows without a tenant, and goes on where it stopped.
+ALTER TABLE app.busy ADD CONSTRAINT rowhouse_tenant_check CHECK (company_id IS NOT NULL) NOT VALID;
+SELECT state, message FROM regress.try($$ALTER TABLE app.busy VALIDATE CONSTRAINT rowhouse_tenant_check$$);
+UPDATE app.busy SET company_id = 'bolt' WHERE company_id IS NULL;
+SELECT * FROM rowhouse.protect_plan('app.busy');
+SELECT s FROM (SELECT rowhouse.protect_plan('app.busy') UNION ALL SELECT rowhouse.protect_plan('app.parted', 'org')) AS plan(s)
+  WHERE s !~ 'rowhouse.protect|DROP' \gexec
+SELECT regress.read_rows($$SELECT rowhouse.protect('app.busy'), rowhouse.protect('app.parted', 'org')$$) AS prepared,
+  regress.read_rows($$SELECT rowhouse.protect('app.idle')$$) > 0 AS unprepared;
+SELECT s FROM (SELECT rowhouse.protect_plan('app.busy') UNION ALL SELECT rowhouse.protect_plan('app.parted', 'org')) AS plan(s) \gexec
+SELECT * FROM rowhouse.protect_plan('app.parted', 'org');
+SELECT relation, rowhouse.is_protected(relation, column_name), (SELECT count(*) FROM pg_constraint WHERE conrelid = relation AND contype = 'c') AS checks,
+    (SELECT count(*) FROM pg_index WHERE indrelid = relation) AS indexes
+  FROM (VALUES ('app.busy'::regclass, 'company_id'), ('app.parted', 'org'), ('app.parted_1', 'org'), ('app.parted_3', 'org')) AS t(relation, column_name);
+-- An unknown tenant is found by the index as well.
+SET ROLE regress_owner;
+CREATE TABLE app.stray (company_id text NOT NULL, id int);
+INSERT INTO app.stray SELECT (ARRAY['acme', 'bolt', 'ghost', 'spook'])[n % 4 + 1], n FROM generate_series(1, 400) AS n;
+CREATE INDEX ON app.stray (company_id);
+RESET ROLE;
+SELECT state, message FROM regress.try($$SELECT rowhouse.protect('app.stray')$$);
+DROP TABLE app.busy, app.idle, app.parted, app.stray;
+DROP FUNCTION regress.read_rows;
+DELETE FROM rowhouse.tenant WHERE id = '7';
 SELECT * FROM rowhouse.protected_tables ORDER BY table_name::text;
 SELECT rowhouse.unprotect(table_name) FROM rowhouse.protected_tables WHERE tenant_column = 'Mieter; DROP';
 DROP SCHEMA regress_owner CASCADE;

@@ -185,8 +185,9 @@ BEGIN
 END
 $function$;
 
--- Rows that would belong to nobody, or to a tenant that can't be set: found before they become invisible. MATERIALIZED,
--- or the registry is asked for every row and not for every tenant.
+-- Rows that would belong to nobody, or to a tenant that can't be set: found before they become invisible. What
+-- protect_plan() has prepared is not read again. MATERIALIZED, or the registry is asked for every row and not for every
+-- tenant.
 CREATE OR REPLACE FUNCTION rowhouse.check_rows(relation regclass, tenant_column name, row_kind text) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -195,19 +196,19 @@ DECLARE
   found_rows bigint;
   sample text;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM ONLY %s WHERE %I IS NULL', relation, tenant_column) INTO found_rows;
-  IF found_rows > 0 AND row_kind = 'own' THEN
-    RAISE not_null_violation USING
-      MESSAGE = format('%s has %s rows without a tenant: %I is NULL', relation, found_rows, tenant_column),
-      HINT = 'Give these rows a tenant or delete them, then protect the table again.';
+  IF row_kind = 'own' AND NOT rowhouse.holds_no_null(relation, tenant_column) THEN
+    EXECUTE format('SELECT count(*) FROM ONLY %s WHERE %I IS NULL', relation, tenant_column) INTO found_rows;
+    IF found_rows > 0 THEN
+      RAISE not_null_violation USING
+        MESSAGE = format('%s has %s rows without a tenant: %I is NULL', relation, found_rows, tenant_column),
+        HINT = 'Give these rows a tenant or delete them, then protect the table again.';
+    END IF;
   END IF;
-  EXECUTE format(
-    'WITH used AS MATERIALIZED (SELECT DISTINCT (%2$I)::text COLLATE "C" AS id FROM ONLY %1$s)
-     SELECT count(*), string_agg(quote_literal(id), '', '' ORDER BY id) FILTER (WHERE place <= 3)
-       FROM (SELECT id, row_number() OVER (ORDER BY id) AS place
-               FROM used WHERE id IS NOT NULL AND rowhouse.tenant_status(id) IS NULL) AS unknown',
-    relation, tenant_column)
-    INTO found_rows, sample;
+  WITH used AS MATERIALIZED (SELECT u COLLATE "C" AS id FROM rowhouse.used_tenants(relation, tenant_column) AS u)
+  SELECT count(*), string_agg(quote_literal(id), ', ' ORDER BY id) FILTER (WHERE place <= 3)
+    INTO found_rows, sample
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place
+            FROM used WHERE rowhouse.tenant_status(id) IS NULL) AS unknown;
   IF found_rows > 0 THEN
     RAISE foreign_key_violation USING
       MESSAGE = format('%s has rows of %s unknown tenants, such as %s', relation, found_rows, sample),
