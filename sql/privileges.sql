@@ -5,7 +5,8 @@ SELECT rowhouse.version() ~ '^[0-9]+\.[0-9]+\.[0-9]+' AS is_version;
 SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'rowhouse'::regnamespace AND has_function_privilege('regress_app', p.oid, 'EXECUTE')
   AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT p.oid::regprocedure, proconfig FROM pg_proc AS p WHERE pronamespace = 'rowhouse'::regnamespace AND prosecdef ORDER BY p.oid::regprocedure::text COLLATE "C";
--- Every PL/pgSQL function has its search path pinned, temporary objects last; every SQL function has a body parsed beforehand.
+-- Every PL/pgSQL function has its search path pinned, temporary objects last, but set_tenant, which names everything by its schema
+-- (the topic tenant tries it); every SQL function has a body parsed beforehand.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'rowhouse'::regnamespace
   AND CASE WHEN prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql')
     THEN NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ELSE prosqlbody IS NULL END
