@@ -33,6 +33,7 @@ void set_aside(Chunk& chunk, std::size_t row, std::size_t column, std::string sq
     if (*storage_class_of(at.type)) reject.value = bytes.substr(0, kRejectValueMax);
   }
   chunk.rejects.push_back(std::move(reject));
+  chunk.refused[row] = true;
 }
 
 std::size_t column_index(const Chunk& chunk, const std::string& name) {
@@ -50,23 +51,27 @@ Refusal check_field(const Chunk& chunk, std::size_t row, std::size_t column) {
   return type == PgType::jsonb ? check_json(field.substr(1)) : check_text(field);
 }
 
-// Sets aside at once all rows whose text or JSON is at fault; the runs of rows between them, last first.
-std::vector<Range> screen_text(Chunk& chunk, Range range) {
+// The runs of rows in a range that are not refused, last first.
+std::vector<Range> runs_of(const Chunk& chunk, Range range) {
   std::vector<Range> runs;
   std::size_t start = range.first;
   for (std::size_t row = range.first; row < range.last; ++row) {
-    for (std::size_t column = 0; column < chunk.columns.size(); ++column) {
-      if (const Refusal refusal = check_field(chunk, row, column)) {
-        set_aside(chunk, row, column, refusal.sqlstate, refusal.reason);
-        if (start < row) runs.push_back({start, row});
-        start = row + 1;
-        break;
-      }
-    }
+    if (!chunk.refused[row]) continue;
+    if (start < row) runs.push_back({start, row});
+    start = row + 1;
   }
   if (start < range.last) runs.push_back({start, range.last});
   std::reverse(runs.begin(), runs.end());
   return runs;
+}
+
+void screen_rows(Chunk& chunk, Range range) {
+  for (std::size_t row = range.first; row < range.last; ++row) {
+    for (std::size_t column = 0; column < chunk.columns.size() && !chunk.refused[row]; ++column) {
+      if (const Refusal refusal = check_field(chunk, row, column))
+        set_aside(chunk, row, column, refusal.sqlstate, refusal.reason);
+    }
+  }
 }
 
 }  // namespace
@@ -76,13 +81,16 @@ bool is_data_refusal(std::string_view sqlstate) {
   return state_class == "22" || state_class == "23" || state_class == "54";
 }
 
+void screen_chunk(Chunk& chunk) { screen_rows(chunk, {0, chunk.rows()}); }
+
 std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
+  chunk.refused.resize(chunk.rows());
   std::size_t loaded = 0;
   bool screened = false;
   bool misled = false;                 // a row that the server named was none: its lines are believed no more
   std::optional<std::size_t> suspect;  // the last row that it named
-  std::vector<Range> todo;             // a stack: the next rows are at its end
-  if (chunk.rows() > 0) todo.push_back({0, chunk.rows()});
+  // A stack: the next rows are at its end.
+  std::vector<Range> todo = runs_of(chunk, {0, chunk.rows()});
   while (!todo.empty()) {
     const Range range = todo.back();
     todo.pop_back();
@@ -94,7 +102,8 @@ std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy) {
     }
     if (!screened) {
       screened = true;
-      const std::vector<Range> runs = screen_text(chunk, range);
+      screen_rows(chunk, range);
+      const std::vector<Range> runs = runs_of(chunk, range);
       if (runs.size() != 1 || runs[0].last - runs[0].first != range.last - range.first) {
         todo.insert(todo.end(), runs.begin(), runs.end());
         continue;

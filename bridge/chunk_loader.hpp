@@ -26,7 +26,10 @@ struct CopyRefusal {
 /// of them is in. Errors that are not the data's fault leave by exception.
 using TryCopy = std::function<std::optional<CopyRefusal>(std::size_t first, std::size_t last)>;
 
-/// Loads what can be loaded; each refused row goes to chunk.rejects. Returns the number of rows that are in.
+/// Sets aside the rows whose text or JSON the server is sure to refuse.
+void screen_chunk(Chunk& chunk);
+
+/// Loads what can be loaded of the rows that are not refused yet; each refused row goes to chunk.rejects. Returns the number of rows that are in.
 std::size_t load_chunk(Chunk& chunk, const TryCopy& try_copy);
 
 }  // namespace rowhouse::bridge

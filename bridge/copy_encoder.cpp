@@ -1,8 +1,5 @@
 #include "bridge/copy_encoder.hpp"
 
-#define XXH_STATIC_LINKING_ONLY
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -10,10 +7,6 @@
 
 namespace rowhouse::bridge {
 namespace {
-
-// Signature, flags and the length of an (empty) header extension.
-constexpr std::string_view kCopyHeader("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
-constexpr std::string_view kCopyTrailer("\377\377", 2);
 
 constexpr Refusal kOtherTenant{"42501", "the row names another tenant than the file belongs to"};
 constexpr std::size_t kColumnsMax = 1600;  // PostgreSQL's limit
@@ -36,29 +29,6 @@ std::string bytes_of(const Cell& cell) {
 
 }  // namespace
 
-// The hash of each value: its class, its size, its bytes.
-struct CopyEncoder::Digest {
-  XXH3_state_t state;
-
-  Digest() { XXH3_128bits_reset(&state); }
-  void add(const Cell& cell) {
-    struct {
-      std::int64_t storage_class;
-      std::int64_t payload;
-    } head = {static_cast<std::int64_t>(cell.storage_class), 0};
-    if (cell.storage_class == StorageClass::integer) {
-      head.payload = cell.integer;
-    } else if (cell.storage_class == StorageClass::real) {
-      std::memcpy(&head.payload, &cell.real, sizeof cell.real);
-    } else if (cell.storage_class != StorageClass::null) {
-      head.payload = static_cast<std::int64_t>(cell.bytes.size());
-    }
-    XXH3_128bits_update(&state, &head, sizeof head);
-    if (cell.storage_class == StorageClass::text || cell.storage_class == StorageClass::blob)
-      XXH3_128bits_update(&state, cell.bytes.data(), cell.bytes.size());
-  }
-};
-
 std::string_view Chunk::field(std::size_t row, std::size_t column) const {
   const char* at = bytes.data() + row_begin(row) + 2;
   for (;; --column) {
@@ -73,18 +43,30 @@ void Chunk::clear() {
   bytes.clear();
   row_ends.clear();
   keys.clear();
+  digests.clear();
+  refused.clear();
   rejects.clear();
+  identity = {};
 }
 
-CopyStream::CopyStream(const Chunk& chunk, std::size_t first, std::size_t last)
-    : parts_{
-          kCopyHeader,
-          std::string_view(chunk.bytes).substr(chunk.row_begin(first), chunk.row_begin(last) - chunk.row_begin(first)),
-          kCopyTrailer} {}
+void set_row_aside(Chunk& chunk, std::size_t row, const char* sqlstate, const char* reason) {
+  chunk.rejects.push_back({chunk.keys[row], "", "", "", sqlstate, reason});
+  chunk.refused[row] = true;
+}
+
+CopyStream::CopyStream(const Chunk& chunk, std::size_t first, std::size_t last) : parts_{kCopyHeader} {
+  const std::string_view bytes(chunk.bytes);
+  for (std::size_t row = first, run = first; row <= last; ++row) {
+    if (row < last && !chunk.refused[row]) continue;
+    if (run < row) parts_.push_back(bytes.substr(chunk.row_begin(run), chunk.row_begin(row) - chunk.row_begin(run)));
+    run = row + 1;
+  }
+  parts_.push_back(kCopyTrailer);
+}
 
 std::size_t CopyStream::read(std::span<char> buffer) {
   std::size_t copied = 0;
-  while (part_ < 3 && copied < buffer.size()) {
+  while (part_ < parts_.size() && copied < buffer.size()) {
     const std::size_t n = std::min(parts_[part_].size(), buffer.size() - copied);
     std::memcpy(buffer.data() + copied, parts_[part_].data(), n);
     parts_[part_].remove_prefix(n);
@@ -94,73 +76,93 @@ std::size_t CopyStream::read(std::span<char> buffer) {
   return copied;
 }
 
-CopyEncoder::CopyEncoder(const TablePlan& plan, std::string tenant)
-    : plan_(plan), tenant_(std::move(tenant)), digest_(new Digest()) {}
+CopyEncoder::CopyEncoder(const Table& table, const TablePlan& plan, std::string tenant, const EncoderLimits& limits)
+    : plan_(plan), tenant_(std::move(tenant)), limits_(limits), cutter_(table, limits.chunk) {}
 CopyEncoder::~CopyEncoder() = default;
 
-Result<std::unique_ptr<CopyEncoder>> CopyEncoder::open(const Source& source, const Table& table, const TablePlan& plan,
-                                                       const std::string& tenant) {
-  std::unique_ptr<CopyEncoder> encoder(new CopyEncoder(plan, tenant));
-  encoder->columns_.push_back({plan.tenant_column, "", PgType::text});
-  std::vector<std::string> read;
-  for (const ColumnPlan& column : plan.columns) {
+// The reader has all columns of the table in order, then the rowid where the plan keeps it.
+Status CopyEncoder::map_columns(const Table& table) {
+  const auto place = [&](const std::string& name) {
+    const Column* const column = name.empty() ? nullptr : table.find(name);
+    return column ? static_cast<std::size_t>(column - table.columns.data()) : table.columns.size();
+  };
+  columns_.push_back({plan_.tenant_column, "", PgType::text});
+  cells_.push_back(0);
+  for (const ColumnPlan& column : plan_.columns) {
     if (!column.source_name.empty() && !table.find(column.source_name)) continue;
-    encoder->columns_.push_back({column.name, column.source_name, column.type});
-    read.push_back(column.source_name);
+    columns_.push_back({column.name, column.source_name, column.type});
+    cells_.push_back(place(column.source_name));
   }
-  for (const std::string& column : plan.source_tenant_columns) {
-    if (!table.find(column)) continue;
-    encoder->tenant_columns_.push_back(column);
-    read.push_back(column);
+  for (const std::string& column : plan_.source_tenant_columns) {
+    if (table.find(column)) tenant_cells_.emplace_back(column, place(column));
   }
-  if (encoder->columns_.size() > kColumnsMax)
-    return Status{"54011", "table \"" + printable(table.name, 200) + "\" has too many columns",
-                  "It would have " + std::to_string(encoder->columns_.size()) +
-                      " columns in PostgreSQL, which holds at most 1600 in a table.",
-                  "Split the table, or leave it out."};
+  if (columns_.size() <= kColumnsMax) return {};
+  return Status{"54011", "table \"" + printable(table.name, 200) + "\" has too many columns",
+                "It would have " + std::to_string(columns_.size()) +
+                    " columns in PostgreSQL, which holds at most 1600 in a table.",
+                "Split the table, or leave it out."};
+}
+
+Result<std::vector<CopyColumn>> CopyEncoder::columns_of(const Table& table, const TablePlan& plan) {
+  CopyEncoder encoder(table, plan, "", {});
+  if (Status status = encoder.map_columns(table); !status.ok()) return status;
+  return std::move(encoder.columns_);
+}
+
+Result<std::unique_ptr<CopyEncoder>> CopyEncoder::open(const Source& source, const Table& table, const TablePlan& plan,
+                                                       const std::string& tenant, const EncoderLimits& limits,
+                                                       const std::optional<RowidRange>& range) {
+  std::unique_ptr<CopyEncoder> encoder(new CopyEncoder(table, plan, tenant, limits));
+  if (Status status = encoder->map_columns(table); !status.ok()) return status;
   if (plan.integrated_objects) {
     Result<std::vector<std::int64_t>> superseded = superseded_rows(source, table);
     if (!superseded.ok()) return superseded.status();
     encoder->superseded_ = std::move(superseded.value());
   }
-  Result<std::unique_ptr<RowReader>> reader = RowReader::open(source, table, read);
+  std::vector<std::string> read;
+  for (const Column& column : table.columns) read.push_back(column.name);
+  if (plan.keyed_by_rowid) read.emplace_back();
+  Result<std::unique_ptr<RowReader>> reader = RowReader::open(source, table, read, {}, range);
   if (!reader.ok()) return reader.status();
   encoder->reader_ = std::move(reader.value());
   return encoder;
 }
 
-Result<bool> CopyEncoder::next(Chunk& chunk, const Limits& limits) {
+Result<bool> CopyEncoder::next(Chunk& chunk) {
   chunk.clear();
   chunk.columns = columns_;
-  do {
+  cutter_.begin();
+  while (!cutter_.full()) {
     Result<bool> more = reader_->next();
     if (!more.ok()) return more.status();
     if (!more.value()) break;
     ++rows_read_;
-    for (const Cell& cell : reader_->cells()) digest_->add(cell);
-    if (!is_set_aside(chunk)) encode_row(chunk, limits.row_bytes);
-  } while (chunk.bytes.size() < limits.bytes && chunk.rows() < limits.rows && chunk.rejects.size() < limits.rejects);
-  return chunk.rows() + chunk.rejects.size() > 0;
+    const bool is_superseded = std::binary_search(superseded_.begin(), superseded_.end(), reader_->rowid());
+    const std::uint64_t digest = cutter_.add(*reader_, is_superseded);
+    const std::size_t rows = chunk.rows();
+    if (!is_set_aside(chunk, is_superseded)) encode_row(chunk);
+    if (chunk.rows() > rows) chunk.digests.push_back(digest);
+  }
+  chunk.refused.assign(chunk.rows(), false);
+  chunk.identity = cutter_.identity();
+  return cutter_.rows() > 0;
 }
 
 // Rows that are refused as a whole, before their values are looked at.
-bool CopyEncoder::is_set_aside(Chunk& chunk) {
-  const std::vector<Cell>& cells = reader_->cells();
-  for (std::size_t i = 0; i < tenant_columns_.size(); ++i) {
-    const Cell& cell = cells[columns_.size() - 1 + i];
+bool CopyEncoder::is_set_aside(Chunk& chunk, bool is_superseded) {
+  for (const auto& [column, place] : tenant_cells_) {
+    const Cell& cell = reader_->cells()[place];
     Value value;
     if (decode(cell, PgType::text, TextCheck::utf8, value) || value.null || value.bytes != tenant_) {
-      reject(chunk, tenant_columns_[i], &cell, kOtherTenant);
+      reject(chunk, column, &cell, kOtherTenant);
       return true;
     }
   }
-  if (superseded_.empty()) return false;
-  if (!std::binary_search(superseded_.begin(), superseded_.end(), reader_->rowid())) return false;
-  reject(chunk, "", nullptr, kSuperseded);
-  return true;
+  if (is_superseded) reject(chunk, "", nullptr, kSuperseded);
+  return is_superseded;
 }
 
-void CopyEncoder::encode_row(Chunk& chunk, std::size_t row_bytes_max) {
+void CopyEncoder::encode_row(Chunk& chunk) {
   const std::size_t start = chunk.bytes.size();
   const auto count = static_cast<unsigned>(columns_.size());
   chunk.bytes += static_cast<char>(count >> 8);
@@ -169,7 +171,7 @@ void CopyEncoder::encode_row(Chunk& chunk, std::size_t row_bytes_max) {
   value.bytes = tenant_;
   append_binary(chunk.bytes, PgType::text, value);
   for (std::size_t i = 1; i < columns_.size(); ++i) {
-    const Cell& cell = reader_->cells()[i - 1];
+    const Cell& cell = cell_of(i);
     value.bytes = {};
     if (const Refusal refusal = decode(cell, columns_[i].type, TextCheck::none, value)) {
       chunk.bytes.resize(start);
@@ -181,7 +183,7 @@ void CopyEncoder::encode_row(Chunk& chunk, std::size_t row_bytes_max) {
       value.bytes = kDefaultPlatform;
     }
     // Before it is added: neither our memory nor a length word may overflow.
-    if (chunk.bytes.size() - start + value.bytes.size() > row_bytes_max) {
+    if (chunk.bytes.size() - start + value.bytes.size() > limits_.row_bytes) {
       chunk.bytes.resize(start);
       reject(chunk, columns_[i].source_name, &cell, kTooLong);
       return;
@@ -199,19 +201,6 @@ void CopyEncoder::reject(Chunk& chunk, const std::string& column, const Cell* ce
     reject.value = bytes_of(*cell);
   }
   chunk.rejects.push_back(std::move(reject));
-}
-
-std::string CopyEncoder::digest() const {
-  const XXH128_hash_t hash = XXH3_128bits_digest(&digest_->state);
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, hash);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned char byte : canonical.digest) {
-    hex += kDigits[byte >> 4];
-    hex += kDigits[byte & 15];
-  }
-  return hex;
 }
 
 }  // namespace rowhouse::bridge

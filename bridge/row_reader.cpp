@@ -65,7 +65,8 @@ std::string order_term(const Table& table, const OrderColumn& column) {
 
 Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const Table& table,
                                                    const std::vector<std::string>& columns,
-                                                   const std::vector<OrderColumn>& order) {
+                                                   const std::vector<OrderColumn>& order,
+                                                   const std::optional<RowidRange>& range) {
   std::unique_ptr<RowReader> reader(new RowReader(source, table.name));
   const std::vector<std::string> key =
       table.rowid_name.empty() ? table.primary_key() : std::vector<std::string>{table.rowid_name};
@@ -82,7 +83,11 @@ Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const T
   for (const std::string& column : columns) {
     sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.empty() ? table.rowid_name : column);
   }
-  sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED") + by;
+  sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED");
+  if (range)
+    sql += " WHERE " + quote_sqlite(table.rowid_name) + " BETWEEN " + std::to_string(range->first) + " AND " +
+           std::to_string(range->last);
+  sql += by;
 
   sqlite3* connection = source.connection();
   int code = prepare(connection, sql, &reader->statement_);

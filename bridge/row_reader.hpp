@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,21 @@ struct OrderColumn {
   PgType type;
 };
 
+/// Rowids from one to another, both included.
+struct RowidRange {
+  std::int64_t first = 0, last = 0;
+};
+
 /// Steps through a table by its own b-tree (never an index, which may lack rows). Keep the Source alive meanwhile.
 class RowReader {
  public:
   /// `columns` are names in the source; an empty name reads the rowid. Cells come in that order. Rows come by `order`;
-  /// where that is empty by rowid, or by the primary key of a table without one.
+  /// where that is empty by rowid, or by the primary key of a table without one. `range`: not all rows of a table that
+  /// has rowids.
   static Result<std::unique_ptr<RowReader>> open(const Source& source, const Table& table,
                                                  const std::vector<std::string>& columns,
-                                                 const std::vector<OrderColumn>& order = {});
+                                                 const std::vector<OrderColumn>& order = {},
+                                                 const std::optional<RowidRange>& range = std::nullopt);
   ~RowReader();
   RowReader(const RowReader&) = delete;
   RowReader& operator=(const RowReader&) = delete;

@@ -5,7 +5,7 @@
 INSERT INTO rowhouse.import_chunk (tenant, source, source_table, target_schema, target_table, key_from, key_to, rows, rejected, digest)
   VALUES ('acme', 'acme.db', 'ticket', 'app', 'ticket', '', '100', 100, 0, 'd1'), ('acme', 'acme.db', 'ticket', 'app', 'ticket', '100', '200', 99, 1, 'd2'),
          ('bolt', 'acme.db', 'ticket', 'app', 'ticket', '', '100', 100, 0, 'd3') RETURNING tenant, key_from, rows, imported_at = now() AS is_now;
-SELECT state, message FROM regress.try($$INSERT INTO rowhouse.import_chunk (tenant, source, source_table, digest) VALUES ('acme', 'acme.db', 'ticket', 'd4')$$);
+SELECT state, message FROM regress.try($$INSERT INTO rowhouse.import_chunk (tenant, source, source_table, target_schema, target_table, digest) VALUES ('acme', 'acme.db', 'ticket', 'app', 'ticket', 'd4')$$);
 SELECT state, message FROM regress.try($$INSERT INTO rowhouse.import_chunk (tenant, source, source_table) VALUES ('acme', 'acme.db', 'note')$$);
 INSERT INTO rowhouse.import_reject (tenant, source, source_table, key, column_name, storage_class, value, sqlstate, reason)
   VALUES ('acme', 'acme.db', 'ticket', '17', 'subject', 'text', '\x6100ff62', '22021', 'invalid UTF-8'), ('acme', 'acme.db', 'ticket', '[1,"a"]', NULL, NULL, NULL, '23505', 'double')
@@ -136,3 +136,55 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse FROM regress_app;
 DROP TABLE app.mail, app.global;
 DELETE FROM rowhouse.import_chunk;
 DELETE FROM rowhouse.import_reject;
+-- Changes of a source: what is new, other or gone, row by row; a row that was changed here since is kept.
+CREATE TABLE app.part (company_id text, id bigint, code text, price numeric, PRIMARY KEY (company_id, id), UNIQUE (company_id, code));
+SELECT rowhouse.protect('app.part');
+SELECT rowhouse.create_tenant('acme', true) IS NOT NULL AS is_there;
+INSERT INTO app.part SELECT 'acme', i, 'c' || i, i FROM generate_series(1, 6) AS i;
+SELECT ARRAY[xmin]::text AS before FROM app.part LIMIT 1 \gset
+UPDATE app.part SET price = 100 WHERE id IN (2, 4);
+BEGIN;
+SELECT rowhouse.import_change_stage('app.part') AS stage \gset
+COPY :stage (company_id, id, code, price, rowhouse_row, rowhouse_change) FROM stdin;
+acme	1	c1	11	0	u
+acme	2	c2	22	1	u
+acme	3	\N	\N	2	d
+acme	4	\N	\N	3	d
+acme	7	c7	7	4	n
+acme	5	c5	55	5	n
+acme	8	c6	8	6	n
+acme	6	c6	6	7	n
+acme	9	c9	9	8	u
+\.
+SELECT inserted, updated, deleted, present, conflicts, collisions, xid = pg_current_xact_id()::xid AS is_ours
+  FROM rowhouse.import_apply(:'stage', 'app.part', 'acme', '{id}', '{company_id,id,code,price}', :'before'::xid[]);
+SELECT * FROM app.part ORDER BY id;
+SELECT count(*) AS staged FROM :stage;
+-- The file's word instead; and two rows that change places.
+COPY :stage (company_id, id, code, price, rowhouse_row, rowhouse_change) FROM stdin;
+acme	2	c2	22	0	u
+acme	4	\N	\N	1	d
+acme	9	c9	9	2	u
+acme	5	c5	55	3	n
+\.
+SELECT inserted, updated, deleted, present, conflicts, collisions
+  FROM rowhouse.import_apply(:'stage', 'app.part', 'acme', '{id}', '{company_id,id,code,price}', :'before'::xid[], overwrite => true);
+COPY :stage (company_id, id, code, price, rowhouse_row, rowhouse_change) FROM stdin;
+acme	1	c7	1	0	u
+acme	7	c1	7	1	u
+\.
+SELECT inserted, updated, deleted, present, conflicts, collisions
+  FROM rowhouse.import_apply(:'stage', 'app.part', 'acme', '{id}', '{company_id,id,code,price}',
+    ARRAY(SELECT DISTINCT xmin FROM app.part), replace => true);
+SELECT * FROM app.part ORDER BY id;
+COPY :stage (company_id, id, rowhouse_row, rowhouse_change) FROM stdin;
+bolt	1	0	d
+\.
+SELECT state, message FROM regress.try(format('SELECT rowhouse.import_apply(%L, %L, %L, %L, %L, %L)', :'stage', 'app.part', 'acme', '{id}', '{company_id,id}', '{}'));
+ROLLBACK;
+-- Entries of the ledger: a later one for the same range replaces an earlier one.
+SELECT rowhouse.import_record('acme', 'a.db', 'part', 'app.part', '1', '6', 6, 0, 'x', '\x01', '\x02') =
+  rowhouse.import_record('acme', 'a.db', 'part', 'app.part', '1', '7', 7, 0, 'y', '\x03', '\x04', '{5}') AS is_one;
+SELECT target_schema, target_table, key_to, rows, digest, row_keys, row_digests, xids FROM rowhouse.import_chunk WHERE source = 'a.db';
+DROP TABLE app.part;
+DELETE FROM rowhouse.import_chunk;

@@ -31,7 +31,7 @@ SELECT * FROM rowhouse.import_sqlite(:'files' || '/acme.db');
 SELECT rowhouse.current_tenant();
 COMMIT;
 SELECT count(*) FROM regress.rejects;
--- A changed file: what is new comes in, what is there stays, rejects are those of now.
+-- A changed file: what is new or other comes in, but for a row that was changed here; rejects are those of now.
 \! cp "$ROWHOUSE_TEST_FILES/acme.db" "$ROWHOUSE_TEST_FILES/../acme.db" && sqlite3 "$ROWHOUSE_TEST_FILES/../acme.db" "INSERT INTO tickets VALUES (4, 'four', 4); UPDATE tickets SET subject = 'theirs' WHERE id < 3; UPDATE tickets SET subject = 'mended' WHERE id = 3; ALTER TABLE tickets ADD COLUMN due DATE"
 SELECT * FROM rowhouse.import_sqlite(:'files' || '/../acme.db', 'acme');
 SELECT * FROM im.tickets ORDER BY id;

@@ -1,9 +1,11 @@
 #include "commands.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <thread>
 
 #include "progress.hpp"
 #include "report.hpp"
@@ -30,6 +32,11 @@ MigrationOptions migration_options(const Options& options, Progress& progress) {
   migration.schema = options.schema;
   migration.tenant_column = options.tenant_column;
   migration.scratch_directory = options.scratch_directory;
+  migration.jobs = options.jobs > 0 ? options.jobs : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+  migration.on_conflict = options.on_conflict == "source" ? OnConflict::kSource
+                          : options.on_conflict == "fail" ? OnConflict::kFail
+                                                          : OnConflict::kKeep;
+  migration.max_rejects = options.max_rejects;
   migration.check_integrity = !options.skip_integrity_check;
   migration.progress = [&progress](const MigrationProgress& at) { progress.show(at); };
   migration.interrupted = [] { return interrupted.load(); };
@@ -96,6 +103,7 @@ std::vector<MigrationSource> sources(const Options& options) {
 
 ExitStatus exit_status_of(const Error& error) {
   if (error.sqlstate() == "57014") return interrupted ? kInterrupted : kLocked;
+  if (error.sqlstate() == "RH002") return kTooManyRejects;
   if (error.sqlstate() == "55000") return kState;
   if (error.sqlstate() == "22023" || error.sqlstate() == "42710") return kConfiguration;
   if (dynamic_cast<const SourcesRefused*>(&error) || dynamic_cast<const FileError*>(&error)) return kSource;
@@ -145,6 +153,19 @@ ExitStatus run_migrate(const Options& options) {
   Progress progress(options.quiet || options.json);
   const Url to = target(options);
   const MigrationReport report = migrate(sources(options), to, migration_options(options, progress));
+  progress.finish();
+  print(options, report);
+  print_notes(options, report.notes);
+  return report_failures(report.failures, kOk);
+}
+
+ExitStatus run_retry(const Options& options) {
+  watch_interrupts();
+  Progress progress(options.quiet || options.json);
+  const Url to = target(options);
+  MigrationOptions how = migration_options(options, progress);
+  how.retry_rejects = true;
+  const MigrationReport report = migrate(sources(options), to, how);
   progress.finish();
   print(options, report);
   print_notes(options, report.notes);

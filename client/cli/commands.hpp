@@ -18,6 +18,9 @@ struct Options {
   std::string schema = "public";
   std::string tenant_column = "company_id";
   std::string scratch_directory;
+  std::size_t jobs = 0;  ///< 0: as many as there are processors, up to four
+  std::string on_conflict = "keep";
+  std::optional<std::uint64_t> max_rejects;
   bool skip_integrity_check = false;
   bool json = false;
   bool quiet = false;
@@ -32,6 +35,7 @@ struct Options {
 
 ExitStatus run_plan(const Options& options);
 ExitStatus run_migrate(const Options& options);
+ExitStatus run_retry(const Options& options);
 ExitStatus run_verify(const Options& options);
 ExitStatus run_export(const Options& options);
 ExitStatus run_status(const Options& options);

@@ -15,6 +15,7 @@ enum ExitStatus : int {
   kSource = 4,         ///< a SQLite file can't be read or written; the other files went on
   kTarget = 5,         ///< PostgreSQL can't be reached or refuses
   kDifferent = 6,      ///< verify found differences
+  kTooManyRejects = 7, ///< more rows were set aside than --max-rejects allows
   kLocked = 8,         ///< a lock did not come in time: try again
   kWarnings = 9,       ///< audit: no error, but warnings
   kLeaks = 10,         ///< audit found errors, or prove got in
@@ -34,6 +35,7 @@ inline constexpr ExitStatusRow kExitStatuses[] = {
     {kSource, "a SQLite file can't be read or written; the other files went on"},
     {kTarget, "PostgreSQL can't be reached or refuses"},
     {kDifferent, "verify found differences"},
+    {kTooManyRejects, "more rows were set aside than --max-rejects allows"},
     {kLocked, "a lock did not come in time: try again"},
     {kWarnings, "audit found warnings and no error"},
     {kLeaks, "audit found errors, or prove got in"},

@@ -53,6 +53,21 @@ void add_target(CLI::App* command, Options& options) {
   command->add_option("--to", options.to, "The PostgreSQL database")->type_name("URL (Env:DATABASE_URL)");
 }
 
+void add_copying(CLI::App* command, Options& options) {
+  command->add_option("--jobs", options.jobs, "Connections at work; without it one a processor, up to four")
+      ->envname("ROWHOUSE_JOBS")
+      ->check(CLI::Range(1, 64));
+  command
+      ->add_option("--on-conflict", options.on_conflict,
+                   "A row that was changed in PostgreSQL since its import, and in the file: keep it, take the source's, or "
+                   "fail")
+      ->envname("ROWHOUSE_ON_CONFLICT")
+      ->check(CLI::IsMember({"keep", "source", "fail"}))
+      ->capture_default_str();
+  command->add_option("--max-rejects", options.max_rejects, "End when more rows than these have to be set aside")
+      ->envname("ROWHOUSE_MAX_REJECTS");
+}
+
 void add_output(CLI::App* command, Options& options) {
   command->add_flag("--json", options.json, "Print a JSON document on standard output")->envname("ROWHOUSE_JSON");
   command->add_flag("--quiet", options.quiet, "No progress, no notes")->envname("ROWHOUSE_QUIET");
@@ -104,12 +119,13 @@ int main(int argc, char** argv) {
   add_sources(plan, options);
   plan->add_flag("--ddl", options.ddl, "Print the SQL instead")->envname("ROWHOUSE_DDL");
   for (auto [name, help, function] :
-       {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what is new",
-                   &rowhouse::cli::run_migrate),
+       {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what changed", &rowhouse::cli::run_migrate),
+        std::tuple("retry", "Try rows again that were set aside", &rowhouse::cli::run_retry),
         std::tuple("verify", "Compare every cell of the files with PostgreSQL", &rowhouse::cli::run_verify)}) {
     CLI::App* added = command(app, name, help, function);
     add_sources(added, options);
     add_target(added, options);
+    if (function != &rowhouse::cli::run_verify) add_copying(added, options);
   }
   CLI::App* out = command(app, "export", "Write one tenant's rows into a new SQLite file", rowhouse::cli::run_export);
   out->add_option("file", options.file, "The file to write")->required()->type_name("OUT.db");

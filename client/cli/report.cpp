@@ -102,11 +102,13 @@ std::string to_text(const PlanReport& report) {
 }
 
 std::string to_text(const MigrationReport& report) {
-  std::vector<std::vector<std::string>> lines = {{"tenant", "file", "table", "copied", "present", "rejected", ""}};
+  std::vector<std::vector<std::string>> lines = {
+      {"tenant", "file", "table", "copied", "updated", "deleted", "present", "conflicts", "rejected", ""}};
   std::int64_t rows = 0, rejected = 0;
   for (const TableOutcome& table : report.tables) {
-    lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.present),
-                     number(table.rejected), table.unchanged ? "unchanged" : ""});
+    lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.updated),
+                     number(table.deleted), number(table.present), number(table.conflicts), number(table.rejected),
+                     table.unchanged ? "unchanged" : ""});
     rows += table.rows;
     rejected += table.rejected;
   }
@@ -221,7 +223,10 @@ nlohmann::json to_json(const MigrationReport& report) {
   out["tables"] = json::array();
   for (const TableOutcome& table : report.tables) {
     out["tables"].push_back(identified(table, {{"rows", table.rows},
+                                               {"updated", table.updated},
+                                               {"deleted", table.deleted},
                                                {"present", table.present},
+                                               {"conflicts", table.conflicts},
                                                {"rejected", table.rejected},
                                                {"unchanged", table.unchanged}}));
   }

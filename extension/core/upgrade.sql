@@ -9,3 +9,18 @@ DROP FUNCTION IF EXISTS rowhouse.protect(regclass, name), rowhouse.protect_one(r
 
 -- 0.1.0: what set_tenant() asked
 DROP FUNCTION IF EXISTS rowhouse.tenant_admission(text);
+
+-- 0.1.0: a ledger that knew neither rows nor, in its key, the table that they went to
+ALTER TABLE IF EXISTS rowhouse.import_chunk
+  ADD COLUMN IF NOT EXISTS row_keys bytea, ADD COLUMN IF NOT EXISTS row_digests bytea,
+  ADD COLUMN IF NOT EXISTS xids xid[];
+ALTER TABLE IF EXISTS rowhouse.import_reject ADD COLUMN IF NOT EXISTS chunk bigint;
+DO $ledger_key$
+BEGIN
+  IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('rowhouse.import_chunk')
+               AND conname = 'import_chunk_range_key' AND cardinality(conkey) = 4) THEN
+    ALTER TABLE rowhouse.import_chunk DROP CONSTRAINT import_chunk_range_key,
+      ADD CONSTRAINT import_chunk_range_key UNIQUE (tenant, source, source_table, target_schema, target_table, key_from);
+  END IF;
+END
+$ledger_key$;

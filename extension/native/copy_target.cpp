@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "boundary.hpp"
+#include "bridge/chunk_loader.hpp"
+#include "bridge/ddl.hpp"
+#include "failure.hpp"
 #include "sql.hpp"
 #include "subtransaction.hpp"
 
@@ -19,12 +22,6 @@ int read_stream(void* buffer, int, int size) {
     return static_cast<int>(active_stream->read({static_cast<char*>(buffer), static_cast<std::size_t>(size)}));
   });
 }
-
-// Where COPY stood when it failed, from its own state: its message says so too, but in the language of the server.
-struct CopyPlace {
-  std::int64_t line;
-  char column[NAMEDATALEN];
-};
 
 // Plain frames from here to the class: the server reports through them.
 
@@ -87,80 +84,140 @@ List* column_list(const char* const* names, std::size_t count) {
 
 bool is_copying() { return active_stream != nullptr; }
 
-CopyTarget::CopyTarget(const TargetTable& target, const bridge::TablePlan& plan, std::string tenant,
-                       const std::vector<bridge::CopyColumn>& columns, EarlierImport earlier)
-    : target_(target), plan_(plan), tenant_(std::move(tenant)), earlier_(std::move(earlier)) {
-  std::vector<const char*> names;
-  for (const bridge::CopyColumn& column : columns) names.push_back(column.name.c_str());
-  columns_ = pg_call([&] { return column_list(names.data(), names.size()); });
-  pg_call([&] { check_insert_right(target_.relation, columns_); });
-  goes_by_stage_ = must_merge();
+struct CopyTarget::Applied {
+  std::int64_t inserted = 0;
+  std::vector<std::size_t> conflicts, collisions;
+  std::string xid;  ///< empty when no row was written
+};
+
+namespace {
+
+List* list_of(const std::vector<std::string>& names) {
+  std::vector<const char*> texts;
+  for (const std::string& name : names) texts.push_back(name.c_str());
+  return pg_call([&] { return column_list(texts.data(), texts.size()); });
 }
 
-bool CopyTarget::must_merge() const {
+std::vector<std::string> names_of(const std::vector<bridge::CopyColumn>& columns) {
+  std::vector<std::string> names;
+  for (const bridge::CopyColumn& column : columns) names.push_back(column.name);
+  return names;
+}
+
+// Names as an array in SQL.
+std::string array_of(const std::vector<std::string>& names) {
+  std::string sql;
+  for (const std::string& name : names) sql += (sql.empty() ? "ARRAY[" : ", ") + bridge::quote_literal(name);
+  return sql + "]::pg_catalog.name[]";
+}
+
+// {1,2,3} as numbers.
+std::vector<std::size_t> numbers_of(const std::string& array) {
+  std::vector<std::size_t> numbers;
+  for (std::size_t at = 1; at + 1 < array.size(); at = array.find_first_of(",}", at) + 1)
+    numbers.push_back(std::stoull(array.substr(at)));
+  return numbers;
+}
+
+}  // namespace
+
+CopyTarget::CopyTarget(const TargetTable& target, const bridge::TablePlan& plan, std::string tenant,
+                       const std::vector<bridge::CopyColumn>& columns, bool is_known)
+    : target_(target), plan_(plan), tenant_(std::move(tenant)), columns_(columns), key_(take(bridge::key_columns(plan, columns))) {
+  List* const list = list_of(names_of(columns_));
+  pg_call([&] { check_insert_right(target_.relation, list); });
+  goes_by_stage_ = must_merge(is_known);
+}
+
+bool CopyTarget::must_merge(bool is_known) const {
   if (pg_call([&] { return check_enable_rls(target_.relation, InvalidOid, false) == RLS_ENABLED; })) return true;
-  if (earlier_.happened) return true;
+  if (is_known) return true;
   return !target_.is_new && ask_sql("SELECT true WHERE EXISTS (SELECT FROM " + target_.name + " WHERE " +
                                         bridge::quote_identifier(plan_.tenant_column) + " = $1)",
                                     {tenant_})
                                 .has_value();
 }
 
-std::optional<bridge::CopyRefusal> CopyTarget::try_copy(const bridge::Chunk& chunk, std::size_t first,
-                                                        std::size_t last) {
+CopyTarget::Applied CopyTarget::copy(const bridge::Chunk& chunk, std::size_t first, std::size_t last,
+                                     CopyPlace& place) {
   bridge::CopyStream stream(chunk, first, last);
-  CopyPlace place = {};
-  const Oid into = goes_by_stage_ ? stage() : target_.relation;
-  std::int64_t present = 0;
-  std::optional<bridge::CopyRefusal> refusal = try_subtransaction([&]() -> std::optional<bridge::CopyRefusal> {
-    pg_call([&] { copy_rows(into, columns_, &stream, &place); });
-    if (!goes_by_stage_) return std::nullopt;
-    place = {};
-    if (merge(chunk, first, last, present)) return std::nullopt;
-    return bridge::CopyRefusal{"23505", "a row with the same key is there already", "", 0};
+  List* const columns = list_of(names_of(columns_));
+  pg_call([&] { copy_rows(target_.relation, columns, &stream, &place); });
+  Applied applied;
+  applied.inserted =
+      static_cast<std::int64_t>(std::count(chunk.refused.begin() + static_cast<std::ptrdiff_t>(first),
+                                           chunk.refused.begin() + static_cast<std::ptrdiff_t>(last), false));
+  applied.xid = std::to_string(pg_call([] { return GetCurrentTransactionId(); }));
+  return applied;
+}
+
+// By the session's stage, which the core gives empty.
+CopyTarget::Applied CopyTarget::apply(const std::string& stream, bool has_all_columns, const std::string& imported,
+                                      bool replace, CopyPlace& place) {
+  const std::string stage =
+      ask_sql("SELECT rowhouse.import_change_stage($1)", {Parameter::relation(target_.relation)}).value();
+  const Oid relation = to_oid(ask_sql("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {stage}));
+  std::vector<std::string> staged = names_of(columns_);
+  if (!has_all_columns) {
+    staged = {plan_.tenant_column};
+    staged.insert(staged.end(), key_.names.begin(), key_.names.end());
+  }
+  staged.insert(staged.end(), {bridge::kNumberColumn, bridge::kChangeColumn});
+  List* const columns = list_of(staged);
+  bridge::CopyStream bytes{std::string_view(stream)};
+  pg_call([&] { copy_rows(relation, columns, &bytes, &place); });
+  place = {};
+  const std::vector<SqlRow> rows =
+      run_sql("SELECT inserted + updated, conflicts, collisions, xid FROM rowhouse.import_apply($1, $2, $3, " +
+                  array_of(key_.names) + ", " + array_of(names_of(columns_)) +
+                  ", $4::pg_catalog.xid[], false, " + (replace ? "true" : "false") + ")",
+              {stage, Parameter::relation(target_.relation), tenant_, imported});
+  Applied applied;
+  applied.inserted = std::stoll(rows.at(0)[0].value());
+  applied.conflicts = numbers_of(rows[0][1].value());
+  applied.collisions = numbers_of(rows[0][2].value());
+  applied.xid = rows[0][3].value_or("");
+  return applied;
+}
+
+CopyTarget::Loaded CopyTarget::load(bridge::Chunk& chunk, const std::vector<bridge::Change>& changes,
+                                    const std::string& imported) {
+  Loaded loaded;
+  loaded.xids = imported;
+  std::vector<Applied> parts;
+  const auto attempt = [&](std::size_t first, std::size_t last, bool replace) {
+    CopyPlace place = {};
+    std::optional<bridge::CopyRefusal> refusal = try_subtransaction([&]() -> std::optional<bridge::CopyRefusal> {
+      parts.push_back(goes_by_stage_ ? apply(bridge::encode_changes(chunk, first, last, changes), true, imported,
+                                             replace, place)
+                                     : copy(chunk, first, last, place));
+      return std::nullopt;
+    });
+    if (refusal && refusal->line == 0) refusal->line = place.line;
+    if (refusal && refusal->column.empty()) refusal->column = place.column;
+    return refusal;
+  };
+  bridge::load_chunk(chunk, [&](std::size_t first, std::size_t last) {
+    std::optional<bridge::CopyRefusal> refusal = attempt(first, last, false);
+    if (refusal && refusal->sqlstate == "23505" && goes_by_stage_) refusal = attempt(first, last, true);
+    return refusal;
   });
-  if (!refusal) rows_present_ += present;
-  if (refusal && refusal->line == 0) refusal->line = place.line;
-  if (refusal && refusal->column.empty()) refusal->column = place.column;
-  return refusal;
-}
-
-// Asked for before each attempt: the core gives the session's stage, empty.
-Oid CopyTarget::stage() {
-  stage_ = ask_sql("SELECT rowhouse.import_stage($1)", {Parameter::relation(target_.relation)}).value();
-  return to_oid(ask_sql("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {stage_}));
-}
-
-// Moves the stage's rows into the table under its policies. False when one of them has the key of another row: it is
-// then searched and set aside. What the same source brought before is no such row, whatever became of it, nor is one
-// that is there already with the same values.
-bool CopyTarget::merge(const bridge::Chunk& chunk, std::size_t first, std::size_t last, std::int64_t& present) {
-  const std::int64_t same = earlier_.happened || target_.is_new ? 0 : count_same(chunk);
-  present = std::stoll(ask_sql("SELECT present FROM rowhouse.import_merge($1, $2, $3)",
-                               {stage_, Parameter::relation(target_.relation), tenant_})
-                           .value());
-  if (!earlier_.happened) return present <= same;
-  const auto collided = [&](const std::string& key) { return earlier_.collided.count(key) > 0; };
-  return present == 0 || std::none_of(chunk.keys.begin() + static_cast<std::ptrdiff_t>(first),
-                                      chunk.keys.begin() + static_cast<std::ptrdiff_t>(last), collided);
-}
-
-// How many rows of the stage are in the table already, the same in every column.
-std::int64_t CopyTarget::count_same(const bridge::Chunk& chunk) const {
-  std::string staged, kept;
-  for (const bridge::CopyColumn& column : chunk.columns) {
-    const std::string name = bridge::quote_identifier(column.name);
-    staged += (staged.empty() ? "s." : ", s.") + name;
-    kept += (kept.empty() ? "t." : ", t.") + name;
+  for (const Applied& part : parts) {
+    loaded.rows += part.inserted;
+    if (!part.xid.empty()) loaded.xids.insert(loaded.xids.size() - 1, (loaded.xids.size() > 2 ? "," : "") + part.xid);
+    for (std::size_t row : part.collisions)
+      bridge::set_row_aside(chunk, row, "23505", "a row with the same key is there already");
+    for (std::size_t row : part.conflicts) {
+      bridge::set_row_aside(chunk, row, bridge::kConflictState, bridge::kConflictReason);
+      loaded.kept_back.push_back(row);
+    }
   }
-  const std::string tenant = bridge::quote_identifier(plan_.tenant_column);
-  std::string sql = "SELECT pg_catalog.count(*) FROM " + stage_ + " AS s JOIN " + target_.name + " AS t ON t." +
-                    tenant + " = s." + tenant;
-  for (const std::string& column : plan_.primary_key) {
-    const std::string name = bridge::quote_identifier(column);
-    sql += " AND t." + name + " = s." + name;
-  }
-  return std::stoll(ask_sql(sql + " WHERE ROW(" + staged + ") IS NOT DISTINCT FROM ROW(" + kept + ")").value());
+  return loaded;
+}
+
+void CopyTarget::remove(const std::vector<std::string>& keys, const std::string& imported) {
+  CopyPlace place = {};
+  apply(bridge::encode_removals(tenant_, keys, key_.names.size()), false, imported, false, place);
 }
 
 }  // namespace rowhouse

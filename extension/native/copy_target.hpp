@@ -5,11 +5,11 @@
 
 #include "pg_compat.hpp"
 
-#include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
-#include "bridge/chunk_loader.hpp"
+#include "bridge/changes.hpp"
+#include "bridge/row_marks.hpp"
 #include "target_table.hpp"
 
 namespace rowhouse {
@@ -17,42 +17,46 @@ namespace rowhouse {
 /// Whether a COPY of ours is under way: what a trigger of its target sees.
 bool is_copying();
 
-/// What an earlier import of the same source into the same table has left.
-struct EarlierImport {
-  bool happened = false;
-  /// Source keys of rows that it set aside because another row has their key.
-  std::set<std::string> collided;
+/// Where COPY stood when it failed, from its own state: its message says so too, but in the language of the server.
+struct CopyPlace {
+  std::int64_t line;
+  char column[NAMEDATALEN];
 };
 
 class CopyTarget {
  public:
   /// Rows with `columns` that belong to `tenant` go to `target`, made for `plan`. Refuses a role without the right to
-  /// insert. A role that row security binds goes by the stage; so do rows where the tenant has some in the table
-  /// already: what is there stays. Throws.
+  /// insert. Rows go by a stage where row security binds the role, where the ledger has chunks of the table (`is_known`),
+  /// and where the tenant has rows in it already. Throws.
   CopyTarget(const TargetTable& target, const bridge::TablePlan& plan, std::string tenant,
-             const std::vector<bridge::CopyColumn>& columns, EarlierImport earlier);
+             const std::vector<bridge::CopyColumn>& columns, bool is_known);
 
-  /// Copies rows [first, last) of a chunk in a subtransaction: what bridge::load_chunk wants. Throws what is not the
-  /// data's fault.
-  std::optional<bridge::CopyRefusal> try_copy(const bridge::Chunk& chunk, std::size_t first, std::size_t last);
+  struct Loaded {
+    std::int64_t rows = 0;  ///< that came in
+    std::vector<std::size_t> kept_back;  ///< rows that were changed in PostgreSQL too
+    std::string xids;       ///< `imported` and what wrote these
+  };
+  /// Puts the rows of a chunk that have a change into the table; those that are refused go to its rejects. `imported`
+  /// wrote what is there of the file. Throws what is not the data's fault.
+  Loaded load(bridge::Chunk& chunk, const std::vector<bridge::Change>& changes, const std::string& imported);
+  /// Deletes rows by their keys, but for those changed in PostgreSQL.
+  void remove(const std::vector<std::string>& keys, const std::string& imported);
 
-  /// Rows that came by the stage and were in the table already.
-  std::int64_t rows_present() const { return rows_present_; }
+  const bridge::KeyColumns& key() const { return key_; }
 
  private:
-  bool must_merge() const;
-  Oid stage();
-  bool merge(const bridge::Chunk& chunk, std::size_t first, std::size_t last, std::int64_t& present);
-  std::int64_t count_same(const bridge::Chunk& chunk) const;
+  struct Applied;
+  bool must_merge(bool is_known) const;
+  Applied copy(const bridge::Chunk& chunk, std::size_t first, std::size_t last, CopyPlace& place);
+  Applied apply(const std::string& stream, bool has_all_columns, const std::string& imported, bool replace,
+                CopyPlace& place);
 
   const TargetTable& target_;
   const bridge::TablePlan& plan_;
   const std::string tenant_;
-  const EarlierImport earlier_;
-  List* columns_ = NIL;
+  const std::vector<bridge::CopyColumn> columns_;
+  bridge::KeyColumns key_;
   bool goes_by_stage_ = false;
-  std::string stage_;
-  std::int64_t rows_present_ = 0;
 };
 
 }  // namespace rowhouse

@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "boundary.hpp"
+#include "bridge/difference.hpp"
 #include "failure.hpp"
 #include "scan.hpp"
 #include "sql.hpp"
 
 namespace rowhouse {
 namespace {
-
-// A refused row keeps a megabyte of its value at most: few of them a chunk bound what a chunk takes.
-constexpr bridge::CopyEncoder::Limits kLimits = {8 * 1024 * 1024, 50000, 64};
 
 std::int64_t read_bigint(std::string_view bytes) {
   std::uint64_t number = 0;
@@ -80,42 +79,66 @@ ImportedTable Importer::import_table(const bridge::Table& table) {
   ledger_.write_source_table(table, plan, schema_);
   ImportedTable imported;
   imported.relation = target.relation;
-  const std::optional<LedgerEntry> before = target.is_new ? std::nullopt : ledger_.find(table.name);
-  EarlierImport earlier;
-  earlier.happened = before && before->schema == schema_ && before->table == plan.name;
-  if (earlier.happened && before->digest == current_digest(table, plan)) return imported;
-  if (before) earlier.collided = ledger_.take_back_rejects(table.name);
-  load(table, plan, target, std::move(earlier), imported);
+  std::vector<LedgerChunk> entries;
+  if (!target.is_new) entries = ledger_.chunks(table.name, schema_);
+  std::vector<bridge::ChunkIdentity> identities;
+  for (const LedgerChunk& entry : entries) identities.push_back(entry.identity);
+  bridge::ChunkMatch match;
+  if (!entries.empty())
+    match = take(bridge::match_chunks(*source_, table, identities, std::vector<bool>(identities.size(), false)));
+  if (entries.empty() || !match.missing.empty() || !match.stale.empty()) load(table, plan, target, entries, match, imported);
   if (target.is_new) make_indexes(plan, schema_);
   return imported;
 }
 
-void Importer::load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target,
-                    EarlierImport earlier, ImportedTable& imported) {
+// The chunks that are not in the ledger as they are; all of a table that it does not know.
+template <class Take>
+void Importer::read_missing(const bridge::Table& table, const bridge::TablePlan& plan, bool is_known,
+                            const bridge::ChunkMatch& match, Take take_chunk) const {
+  std::set<std::string> wanted;
+  for (const bridge::ChunkIdentity& chunk : match.missing) wanted.insert(chunk.digest + chunk.key_from);
   const std::unique_ptr<bridge::CopyEncoder> encoder = take(bridge::CopyEncoder::open(*source_, table, plan, tenant_));
-  CopyTarget copy(target, plan, tenant_, encoder->columns(), std::move(earlier));
-  HighestNumbers highest(encoder->columns());
   bridge::Chunk chunk;
-  std::size_t rows = 0;
-  while (take(encoder->next(chunk, kLimits))) {
+  while (take(encoder->next(chunk))) {
     pg_call([] { CHECK_FOR_INTERRUPTS(); });
-    rows += bridge::load_chunk(chunk,
-                               [&](std::size_t first, std::size_t last) { return copy.try_copy(chunk, first, last); });
-    ledger_.write_rejects(table.name, chunk.rejects);
-    imported.rejected += static_cast<std::int64_t>(chunk.rejects.size());
-    highest.add(chunk);
+    if (!is_known || wanted.count(chunk.identity.digest + chunk.identity.key_from) > 0) take_chunk(chunk);
   }
-  const auto kept = static_cast<std::int64_t>(rows);
-  ledger_.write(table.name, {schema_, plan.name, encoder->digest()}, kept, imported.rejected);
-  highest.move_sequences(target, encoder->columns());
-  imported.rows = kept - copy.rows_present();
 }
 
-std::string Importer::current_digest(const bridge::Table& table, const bridge::TablePlan& plan) const {
-  const std::unique_ptr<bridge::CopyEncoder> encoder = take(bridge::CopyEncoder::open(*source_, table, plan, tenant_));
-  bridge::Chunk chunk;
-  while (take(encoder->next(chunk, kLimits))) pg_call([] { CHECK_FOR_INTERRUPTS(); });
-  return encoder->digest();
+void Importer::load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target,
+                    const std::vector<LedgerChunk>& entries, const bridge::ChunkMatch& match, ImportedTable& imported) {
+  const bool is_known = !entries.empty();
+  const std::vector<bridge::CopyColumn> columns = take(bridge::CopyEncoder::columns_of(table, plan));
+  CopyTarget copy(target, plan, tenant_, columns, is_known);
+  bridge::Difference difference(copy.key());
+  std::string before = "{}";
+  for (std::size_t place : match.stale) {
+    std::string xids;
+    difference.add_marks(ledger_.marks(entries[place].id, xids));
+    if (xids.size() > 2) before.insert(before.size() - 1, (before.size() > 2 ? "," : "") + xids.substr(1, xids.size() - 2));
+  }
+  if (!match.stale.empty()) {
+    read_missing(table, plan, is_known, match, [&](const bridge::Chunk& chunk) { difference.show(chunk); });
+    const std::vector<std::string> removals = difference.removals();
+    if (!removals.empty()) copy.remove(removals, before);
+    for (std::size_t place : match.stale) ledger_.forget(entries[place].id);
+  }
+  HighestNumbers highest(columns);
+  bool any = false;
+  read_missing(table, plan, is_known, match, [&](bridge::Chunk& chunk) {
+    any = true;
+    const CopyTarget::Loaded loaded = copy.load(chunk, difference.changes(chunk), before);
+    ledger_.write(table.name, target.relation, chunk, difference.marks(chunk, loaded.kept_back), loaded.xids);
+    imported.rows += loaded.rows;
+    imported.rejected += static_cast<std::int64_t>(chunk.rejects.size());
+    highest.add(chunk);
+  });
+  if (!any && (!is_known || !match.missing.empty())) {
+    bridge::Chunk none;
+    none.identity = bridge::ChunkCutter(table, {}).identity();
+    ledger_.write(table.name, target.relation, none, bridge::marks_of(none, copy.key()), "{}");
+  }
+  highest.move_sequences(target, columns);
 }
 
 }  // namespace rowhouse

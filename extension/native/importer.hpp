@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/difference.hpp"
 #include "bridge/plan.hpp"
 #include "bridge/source.hpp"
 #include "copy_target.hpp"
@@ -30,9 +31,11 @@ class Importer {
 
  private:
   ImportedTable import_table(const bridge::Table& table);
-  void load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target, EarlierImport earlier,
-            ImportedTable& imported);
-  std::string current_digest(const bridge::Table& table, const bridge::TablePlan& plan) const;
+  template <class Take>
+  void read_missing(const bridge::Table& table, const bridge::TablePlan& plan, bool is_known,
+                    const bridge::ChunkMatch& match, Take take_chunk) const;
+  void load(const bridge::Table& table, const bridge::TablePlan& plan, const TargetTable& target,
+            const std::vector<LedgerChunk>& entries, const bridge::ChunkMatch& match, ImportedTable& imported);
 
   const std::string tenant_, schema_;
   const std::unique_ptr<bridge::Source> source_;

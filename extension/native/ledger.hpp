@@ -5,17 +5,17 @@
 
 #include "pg_compat.hpp"
 
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "bridge/copy_encoder.hpp"
+#include "bridge/row_marks.hpp"
 
 namespace rowhouse {
 
-struct LedgerEntry {
-  std::string schema, table, digest;
+/// A chunk that an earlier import has brought.
+struct LedgerChunk {
+  std::string id;
+  bridge::ChunkIdentity identity;
 };
 
 /// The part of the ledger that is about one file of one tenant. Throws PgError.
@@ -23,18 +23,24 @@ class Ledger {
  public:
   Ledger(std::string tenant, std::string source);
 
-  std::optional<LedgerEntry> find(const std::string& source_table) const;
+  /// Chunks of a table of the file that are in tables of `schema`.
+  std::vector<LedgerChunk> chunks(const std::string& source_table, const std::string& schema) const;
+  /// The marks of a chunk's rows; `xids` is an array as PostgreSQL prints it.
+  bridge::PackedMarks marks(const std::string& id, std::string& xids) const;
+  /// Takes an entry out together with its rejects.
+  void forget(const std::string& id) const;
+  /// Writes that a chunk is in its table, and which of its rows are not. `xids` wrote the others.
+  void write(const std::string& source_table, Oid relation, const bridge::Chunk& chunk, const bridge::PackedMarks& marks,
+             const std::string& xids) const;
   /// A table that was dropped since its imports holds nothing of what the ledger says.
   void forget_target(const std::string& schema, const std::string& table) const;
   /// What the table looks like in its source, to export it again.
   void write_source_table(const bridge::Table& table, const bridge::TablePlan& plan, const std::string& schema) const;
-  /// Rejects are found anew by every run. Returns the keys of rows that collided with another row's key, which can't be
-  /// seen once both are taken for rows of the run before.
-  std::set<std::string> take_back_rejects(const std::string& source_table) const;
-  void write_rejects(const std::string& source_table, const std::vector<bridge::Reject>& rejects) const;
-  void write(const std::string& source_table, const LedgerEntry& entry, std::int64_t rows, std::int64_t rejected) const;
 
  private:
+  void write_rejects(const std::string& source_table, const std::vector<bridge::Reject>& rejects,
+                     const std::string& chunk) const;
+
   const std::string tenant_, source_;
   Oid owner_ = InvalidOid;
 };

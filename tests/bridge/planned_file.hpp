@@ -37,10 +37,11 @@ struct PlannedFiles {
     if (!found) throw std::runtime_error("no plan for " + name);
     return *found;
   }
-  std::unique_ptr<bridge::CopyEncoder> encoder(const std::string& name, std::size_t file = 0) const {
+  std::unique_ptr<bridge::CopyEncoder> encoder(const std::string& name, std::size_t file = 0,
+                                               const bridge::EncoderLimits& limits = {}) const {
     for (const bridge::TableProfile& profile : profiles[file].tables) {
       if (profile.table.name != name) continue;
-      auto encoder = bridge::CopyEncoder::open(*sources[file], profile.table, table(name), "acme");
+      auto encoder = bridge::CopyEncoder::open(*sources[file], profile.table, table(name), "acme", limits);
       if (!encoder.ok()) throw std::runtime_error(encoder.status().message);
       return std::move(encoder.value());
     }
@@ -49,7 +50,7 @@ struct PlannedFiles {
   /// The whole table as one chunk.
   bridge::Chunk encode(const std::string& name, std::size_t file = 0) const {
     bridge::Chunk chunk;
-    const auto more = encoder(name, file)->next(chunk, {});
+    const auto more = encoder(name, file)->next(chunk);
     if (!more.ok()) throw std::runtime_error(more.status().message);
     return chunk;
   }

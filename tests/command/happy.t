@@ -40,18 +40,18 @@ sqlite acme_freshdesk_data.db "INSERT INTO customer VALUES (21, 'new', 1, '2025-
 sql "UPDATE customer SET name = 'changed here' WHERE company_id = 'acme' AND id = 4;
   INSERT INTO customer VALUES ('acme', 99, 'made here', false, NULL)"
 succeeds 'migrate after changes on both sides' migrate "$data" --to "$url" --json
-is "$(json '.tables[] | select(.tenant == "acme" and .table == "customer") | [.rows, .present, .rejected, .unchanged] | join(" ")')" \
-  '1 20 0 false' 'only the new row is added'
+is "$(json '.tables[] | select(.tenant == "acme" and .table == "customer") | [.rows, .updated, .rejected, .unchanged] | join(" ")')" \
+  '1 1 0 false' 'the new row is added, the changed one follows'
 is "$(json '[.tables[] | select(.unchanged)] | length')" 5 'the other tables are unchanged'
 is "$(sql "SELECT id, name FROM customer WHERE company_id = 'acme' AND id IN (3, 4, 21, 99) ORDER BY id")" \
-  '3|Acme customer 3
+  '3|changed in the file
 4|changed here
 21|new
-99|made here' 'no row is overwritten, doubled or taken away'
+99|made here' 'what was changed here is not overwritten, doubled or taken away'
 rowhouse verify "$data" --to "$url" --json
 is "$status" 6 'verify says that the sides differ'
 is "$(json '.tables[] | select(.tenant == "acme" and .table == "customer") | [.rows, .different, .missing, .unexpected] | join(" ")')" \
-  '19 2 0 1' 'and counts how'
+  '20 1 0 1' 'and counts how'
 like "$(json '.tables[].examples[]')" 'key 4 differs in column "name"' 'an example names key and column'
 unlike "$out$err" 'changed here|made here|changed in the file' 'and shows no value'
 
@@ -64,6 +64,7 @@ is "$(json '[.tables[] | select(.table == "customer") | .rows] | add')" 61 'the 
 succeeds 'verify agrees' verify "$data" --to "$url"
 is "$(sql "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" 1 'with the foreign key to it'
 sql 'ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey; TRUNCATE customer'
+sqlite bolt_freshdesk_data.db "UPDATE orders SET note = 'changed' WHERE id = 1"
 rowhouse migrate "$data" --to "$url"
 like "$err" 'foreign key "orders_customer_id_fkey" binds new rows only' 'a foreign key with orphans is made, and named'
 is "$(sql "$key")" 'orders_customer_id_fkey|f|FOREIGN KEY (company_id, customer_id) REFERENCES customer(company_id, id) NOT VALID' \

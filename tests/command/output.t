@@ -42,7 +42,8 @@ document plan 'command ddl_after failures files notes rowhouse tables' plan "$da
 is "$(json '.tables[0] | keys | join(" ")')" 'columns ddl name notes primary_key rows source_name' 'plan: a table'
 is "$(json '.tables[0].columns[0] | keys | join(" ")')" 'evidence name source_name type' 'plan: a column'
 document migrate 'command failures notes rowhouse seconds tables' migrate "$data" --to "$url"
-is "$(json '.tables[0] | keys | join(" ")')" 'present rejected rows source source_table table tenant unchanged' 'migrate: a table'
+is "$(json '.tables[0] | keys | join(" ")')" \
+  'conflicts deleted present rejected rows source source_table table tenant unchanged updated' 'migrate: a table'
 document verify 'command equal failures rowhouse tables' verify "$data" --to "$url"
 is "$(json '.tables[0] | keys | join(" ")')" \
   'different examples missing rejected rows source source_table table tenant unexpected' 'verify: a table'

@@ -170,12 +170,13 @@ std::string read_image(std::string_view image) {
   for (const TableProfile& table : profile.value().tables) {
     const TablePlan* planned = plan.find_source(table.table.name);
     promise(planned != nullptr, "a plan for each table");
-    const auto encoder = CopyEncoder::open(*source.value(), table.table, *planned, "acme");
+    const auto encoder = CopyEncoder::open(*source.value(), table.table, *planned, "acme",
+                                           {{256 * 1024, 1000}, 64 * 1024 * 1024});
     if (!encoder.ok()) return refused(encoder.status());
     Chunk chunk;
     std::int64_t encoded = 0, rejected = 0;
     for (;;) {
-      const auto more = encoder.value()->next(chunk, {256 * 1024, 1000, 100, 64 * 1024 * 1024});
+      const auto more = encoder.value()->next(chunk);
       if (!more.ok()) return refused(more.status());
       if (!more.value()) break;
       check_stream(chunk);

@@ -42,12 +42,23 @@ struct MigrationProgress {
   std::size_t files_total = 0;
 };
 
+/// What becomes of a row that was changed in PostgreSQL since its import, and in the file too.
+enum class OnConflict {
+  kKeep,    ///< PostgreSQL's stays; the file's is set aside (RH001)
+  kSource,  ///< the file's overwrites it
+  kFail,    ///< nothing of the file's changes is taken
+};
+
 struct MigrationOptions {
   std::string schema = "public";  ///< where the tables are or are made
   std::string tenant_column = "company_id";
   std::string scratch_directory;  ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
   bool check_integrity = true;    ///< SQLite's integrity check before anything of a file is copied
-  std::function<void(const MigrationProgress&)> progress;  ///< called often, from the calling thread
+  std::size_t jobs = 1;           ///< connections at work, 1 to 64, each with a thread
+  OnConflict on_conflict = OnConflict::kKeep;
+  bool retry_rejects = false;                ///< try rows again that earlier runs have set aside
+  std::optional<std::uint64_t> max_rejects;  ///< more rows set aside than these end the run with RH002
+  std::function<void(const MigrationProgress&)> progress;  ///< called often, from any thread, one call at a time
   std::function<bool()>
       interrupted;  ///< asked often, from any thread; true ends the call with 57014 and undoes the file at work
 };
@@ -96,8 +107,11 @@ struct TableOutcome {
   std::string table;
   std::int64_t rows = 0;      ///< copied now
   std::int64_t present = 0;   ///< in PostgreSQL before, left as they are
-  std::int64_t rejected = 0;  ///< in rowhouse.import_reject
-  bool unchanged = false;     ///< the ledger has this table with the same digest: nothing was sent
+  std::int64_t updated = 0;   ///< changed in the file since their import, overwritten
+  std::int64_t deleted = 0;   ///< gone from the file since their import, deleted
+  std::int64_t conflicts = 0;  ///< changed or deleted in the file, but changed in PostgreSQL too: kept
+  std::int64_t rejected = 0;  ///< now, in rowhouse.import_reject
+  bool unchanged = false;     ///< the ledger has every chunk of this table as it is: nothing was sent
 };
 
 struct MigrationReport {
@@ -108,8 +122,9 @@ struct MigrationReport {
 };
 
 /// Copies the files into PostgreSQL: installs the core where it is missing, makes and protects the tables, then copies
-/// each file in one transaction together with its ledger entries. Run again, it skips what is unchanged and adds only
-/// rows whose key is not there yet: no row is ever doubled or overwritten. A file that fails is undone and reported.
+/// each file in chunks, each with its ledger entry in one transaction; a small file, and what changed in one, in a single
+/// transaction. Run again it goes on where it ended, and later takes over what changed: rows that are new, other or gone
+/// in a file, but for those changed in PostgreSQL (on_conflict). A file that can't be read is undone and reported.
 ROWHOUSE_EXPORT MigrationReport migrate(const std::vector<MigrationSource>& sources, const Url& target,
                                         const MigrationOptions& options);
 

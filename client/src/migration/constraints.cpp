@@ -25,28 +25,50 @@ std::string Constraints::lock(const char* function) const {
   return std::string(result.value(0, 0).value_or(""));
 }
 
-void Constraints::suspend() {
+void Constraints::begin_sending() {
   if (!sending_) lock("pg_advisory_lock_shared");
   sending_ = true;
-  for (const bridge::TablePlan& table : plan_.tables) {
-    const PostgresResult keys = connection_.execute(
-        "SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint AS k "
-        "WHERE k.conrelid = pg_catalog.to_regclass($1) AND k.contype = 'f' "
-        "AND pg_catalog.obj_description(k.oid, 'pg_constraint') = $2 ORDER BY k.conname",
-        {bridge::quote_qualified(options_.schema, table.name), kMark});
-    for (std::size_t i = 0; i < keys.rows(); ++i) {
-      const std::string name(keys.value(i, 0).value_or(""));
-      std::string definition(keys.value(i, 1).value_or(""));
-      const std::string alter = "ALTER TABLE " + bridge::quote_qualified(options_.schema, table.name);
-      const std::string not_valid = " NOT VALID";
-      if (definition.size() < not_valid.size() ||
-          definition.compare(definition.size() - not_valid.size(), not_valid.size(), not_valid) != 0)
-        definition += not_valid;
-      const std::string quoted = bridge::quote_identifier(name);
-      connection_.execute(alter + " DROP CONSTRAINT IF EXISTS " + quoted);
-      suspended_.push_back({name, table.name, alter + " ADD CONSTRAINT " + quoted + " " + definition,
-                            alter + " VALIDATE CONSTRAINT " + quoted});
-    }
+}
+
+namespace {
+
+// Foreign keys of rowhouse's: schema, table, name, definition.
+std::string keys_sql(const std::string& condition) {
+  return "SELECT n.nspname, c.relname, k.conname, pg_catalog.pg_get_constraintdef(k.oid) "
+         "FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid "
+         "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE k.contype = 'f' "
+         "AND pg_catalog.obj_description(k.oid, 'pg_constraint') = '" +
+         std::string(kMark) + "' AND " + condition + " ORDER BY k.conname";
+}
+
+}  // namespace
+
+bool Constraints::suspend(const std::string& table, const std::string& name) {
+  const PostgresResult keys = connection_.execute(
+      keys_sql("k.conrelid = pg_catalog.to_regclass($1) AND k.conname = $2"), {table, name});
+  take_away(keys);
+  return keys.rows() > 0 || std::any_of(suspended_.begin(), suspended_.end(), [&](const bridge::ConstraintSql& key) {
+           return key.name == name && bridge::quote_qualified(options_.schema, key.table) == table;
+         });
+}
+
+void Constraints::suspend_actions_on(const std::vector<std::string>& tables) {
+  for (const std::string& table : tables)
+    take_away(connection_.execute(
+        keys_sql("k.confrelid = pg_catalog.to_regclass($1) AND k.confdeltype IN ('c', 'n', 'd')"), {table}));
+}
+
+void Constraints::take_away(const PostgresResult& keys) {
+  for (std::size_t i = 0; i < keys.rows(); ++i) {
+    const std::string table(keys.value(i, 1).value_or("")), name(keys.value(i, 2).value_or(""));
+    std::string definition(keys.value(i, 3).value_or(""));
+    if (!definition.ends_with(" NOT VALID")) definition += " NOT VALID";
+    const std::string alter =
+        "ALTER TABLE " + bridge::quote_qualified(std::string(keys.value(i, 0).value_or("")), table);
+    const std::string quoted = bridge::quote_identifier(name);
+    connection_.execute(alter + " DROP CONSTRAINT IF EXISTS " + quoted);
+    suspended_.push_back({name, table, alter + " ADD CONSTRAINT " + quoted + " " + definition,
+                          alter + " VALIDATE CONSTRAINT " + quoted});
   }
 }
 

@@ -9,21 +9,26 @@
 
 namespace rowhouse::detail {
 
-// Checks and foreign keys that rowhouse makes of those in the files. Foreign keys are away while rows are sent, for
-// these come by table and chunk: a row may arrive before the one that it refers to.
+// Checks and foreign keys that rowhouse makes of those in the files. A foreign key stays in force while rows are sent,
+// unless rows come that it refuses: these come by table and chunk, so that a row may arrive before the one that it refers
+// to, and SQLite keeps rows that refer to none. Not thread-safe.
 class Constraints {
  public:
   Constraints(PostgresConnection& connection, const bridge::Plan& plan, const MigrationOptions& options)
       : connection_(connection), plan_(plan), options_(options) {}
 
-  // Takes away the foreign keys that an earlier run made on tables of the plan. To be called before the first row is
-  // sent, outside of a transaction; a run that sends nothing need not.
-  void suspend();
+  // To be called before the first row is sent, outside of a transaction.
+  void begin_sending();
+  // Takes a foreign key away until finish(); false when it is none of rowhouse's.
+  bool suspend(const std::string& table, const std::string& name);
+  // Takes away the foreign keys that would change or delete rows on their own when rows of these tables go.
+  void suspend_actions_on(const std::vector<std::string>& tables);
   // Makes checks and foreign keys after the load and the indexes; says what could not be made.
   std::vector<std::string> finish();
 
  private:
   std::string lock(const char* function) const;
+  void take_away(const PostgresResult& keys);
   bool exists(const std::string& table, const std::string& name) const;
   bool try_run(const std::string& sql, std::string& why);
   void add_check(const bridge::ConstraintSql& check, std::vector<std::string>& notes);

@@ -1,121 +1,233 @@
-// Files into PostgreSQL: plan, make tables, copy each file in one transaction, then what is cheaper after the load.
+// Files into PostgreSQL: look what there is to do, plan, make tables, copy, then what is cheaper after the load.
+#include <algorithm>
 #include <chrono>
 #include <set>
 
 #include "migration/constraints.hpp"
-#include "migration/source_files.hpp"
-#include "migration/table_loader.hpp"
+#include "migration/core_installer.hpp"
+#include "migration/file_copy.hpp"
 #include "migration/target_tables.hpp"
 
 namespace rowhouse {
 namespace {
 
+constexpr std::size_t kJobsMax = 64;
+constexpr int kAttempts = 5;  // at a file whose connection is lost; each pause is twice the one before
+constexpr auto kReconnectPause = std::chrono::milliseconds(500);
+
 class Migration {
  public:
-  Migration(detail::PostgresConnection& connection, const MigrationOptions& options)
-      : connection_(connection), options_(options) {}
+  Migration(const Url& target, const MigrationOptions& options)
+      : target_(target), options_(options), workers_(std::min(options.jobs, kJobsMax)), main_(connect()) {}
 
   MigrationReport run(const std::vector<MigrationSource>& sources) {
     const auto started = std::chrono::steady_clock::now();
-    const std::vector<detail::ProfiledFile> files = detail::profile_sources(sources, options_, false, report_.failures);
-    if (files.empty()) return std::move(report_);
-    plan_ = detail::plan_files(files, options_, detail::read_target_names(connection_, options_.schema));
-    note_plan();
-    detail::make_tables(connection_, plan_, options_);
-    detail::Constraints constraints(connection_, plan_, options_);
-    constraints.suspend();  // a run that sends nothing could do without
-    progress_ = {"copy", "", "", 0, 0, 0, files.size()};
-    for (const detail::ProfiledFile& file : files) {
-      for (const bridge::TableProfile& table : file.profile.tables) progress_.rows_total += table.rows;
-    }
-    for (const detail::ProfiledFile& file : files) copy_file_or_report(file);
-    finish_tables();
-    for (std::string& note : constraints.finish()) report_.notes.push_back(std::move(note));
+    is_installed_ = !detail::installed_core(main_).empty();
+    if (is_installed_) detail::install_core(main_);  // refuses one that is too old
+    connections_.resize(workers_.count());
+    look(sources);
+    if (!files_.empty()) copy();
+    flush();
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return std::move(report_);
   }
 
  private:
+  detail::PostgresConnection connect() const {
+    detail::PostgresConnection connection = detail::PostgresConnection::connect(target_);
+    detail::prepare_session(connection);
+    return connection;
+  }
+
+  // A worker's own, made when it first needs one. Its commits are made durable together, by flush().
+  detail::PostgresConnection& connection(std::size_t worker) {
+    std::optional<detail::PostgresConnection>& own = connections_[worker];
+    if (own && !own->usable()) own.reset();
+    if (!own) {
+      own.emplace(connect());
+      own->execute("SET synchronous_commit = off");
+    }
+    return *own;
+  }
+
+  // Reads each file once: one that the ledger knows beside it, a new one for what it holds.
+  void look(const std::vector<MigrationSource>& sources) {
+    std::vector<std::optional<detail::ProfiledFile>> found(sources.size());
+    MigrationProgress progress{"plan", "", "", 0, 0, 0, sources.size()};
+    std::mutex mutex;
+    workers_.run(sources.size(), [&](std::size_t item, std::size_t worker) {
+      const MigrationSource& source = sources[item];
+      detail::check_interrupted(options_);
+      try {
+        look_at(source, worker, found[item], mutex);
+      } catch (const Error& error) {
+        if (detail::ends_the_run(error)) throw;
+        const std::lock_guard lock(mutex);
+        report_.failures.push_back(detail::failure_of(source, error));
+      }
+      const std::lock_guard lock(mutex);
+      ++progress.files;
+      progress.tenant = source.tenant;
+      detail::report_progress(options_, progress);
+    });
+    for (std::optional<detail::ProfiledFile>& file : found) {
+      if (file) files_.push_back(*std::move(file));
+    }
+  }
+
+  void look_at(const MigrationSource& source, std::size_t worker, std::optional<detail::ProfiledFile>& found,
+               std::mutex& mutex) {
+    detail::FileLedger ledger;
+    if (is_installed_) {
+      const std::string name = source.path.substr(source.path.rfind('/') + 1);
+      ledger = detail::read_ledger(connection(worker), {source.tenant, name, options_.schema});
+    }
+    const bool is_new = ledger.tables.empty();
+    detail::read_whole(source, options_, is_new && options_.check_integrity, [&](const bridge::Source& file) {
+      if (!is_new) {
+        const detail::FileLook look = detail::look_at(file, source, options_, ledger);
+        detail::require_unchanged(file);
+        if (note_look(source, look, mutex)) return;
+      }
+      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false)};
+    });
+  }
+
+  // True when there is nothing to do.
+  bool note_look(const MigrationSource& source, const detail::FileLook& look, std::mutex& mutex) {
+    const std::lock_guard lock(mutex);
+    for (const std::string& table : look.gone)
+      report_.notes.push_back("\"" + source.path + "\" has no table \"" + table +
+                              "\" any more: its rows in PostgreSQL stay");
+    if (!look.tables.empty()) return false;
+    report_.tables.insert(report_.tables.end(), look.unchanged.begin(), look.unchanged.end());
+    return true;
+  }
+
+  void copy() {
+    plan_ = detail::plan_files(files_, options_, detail::read_target_names(main_, options_.schema));
+    note_plan();
+    detail::make_tables(main_, plan_, options_);
+    detail::Constraints constraints(main_, plan_, options_);
+    constraints.begin_sending();
+    detail::CopyRun run{options_,     plan_, [this](std::size_t worker) -> auto& { return connection(worker); },
+                        workers_,     bound_tables(),
+                        {},           &constraints,
+                        {"copy", "", "", 0, 0, 0, files_.size()},
+                        0};
+    for (const detail::ProfiledFile& file : files_) {
+      for (const bridge::TableProfile& table : file.profile.tables) run.progress.rows_total += table.rows;
+    }
+    workers_.run(files_.size(), [&](std::size_t item, std::size_t worker) { copy_file(run, files_[item], worker); });
+    std::sort(report_.tables.begin(), report_.tables.end(), [](const TableOutcome& a, const TableOutcome& b) {
+      return std::tie(a.tenant, a.source, a.source_table) < std::tie(b.tenant, b.source, b.source_table);
+    });
+    if (!main_.usable()) main_ = connect();
+    finish_tables();
+    for (std::string& note : constraints.finish()) report_.notes.push_back(std::move(note));
+  }
+
+  // A lost connection is made anew, and the file looked at again: what had been committed stands in the ledger.
+  void copy_file(detail::CopyRun& run, const detail::ProfiledFile& file, std::size_t worker) {
+    std::vector<TableOutcome> outcomes;
+    std::optional<FileFailure> failure;
+    bool read_again = false;
+    for (int attempt = 1;; ++attempt) {
+      detail::check_interrupted(options_);
+      std::optional<detail::FileCopy> copy;
+      try {
+        copy.emplace(run, worker, file.source, file.profile);
+        copy->copy();
+        copy->add_to(outcomes);
+        break;
+      } catch (const Error& error) {
+        const auto* const unreadable = dynamic_cast<const detail::SourceError*>(&error);
+        if (unreadable && unreadable->may_pass && !std::exchange(read_again, true)) continue;
+        if (copy && !unreadable) copy->add_to(outcomes);
+        if (error.kind() == ErrorKind::kConnection && attempt < kAttempts) {
+          pause(kReconnectPause * (1 << (attempt - 1)));
+          continue;
+        }
+        if (detail::ends_the_run(error) || error.sqlstate() == detail::kTooManyRejectsState) throw;
+        failure = detail::failure_of(file.source, error);
+        break;
+      }
+    }
+    const std::lock_guard lock(run.mutex);
+    if (failure) {
+      report_.failures.push_back(*std::move(failure));
+    } else {
+      report_.tables.insert(report_.tables.end(), outcomes.begin(), outcomes.end());
+    }
+    ++run.progress.files;
+    detail::report_progress(options_, run.progress);
+  }
+
+  void pause(std::chrono::milliseconds time) const {
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < end) {
+      detail::check_interrupted(options_);
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+
   void note_plan() {
-    report_.notes = plan_.notes;
+    report_.notes.insert(report_.notes.end(), plan_.notes.begin(), plan_.notes.end());
     for (const bridge::TablePlan& table : plan_.tables) {
       for (const std::string& note : table.notes) report_.notes.push_back("table \"" + table.name + "\": " + note);
     }
   }
 
-  void copy_file_or_report(const detail::ProfiledFile& file) {
-    try {
-      const std::int64_t rows_before = progress_.rows;
-      std::vector<TableOutcome> outcomes;
-      detail::read_whole(file.source, options_, false, [&](const bridge::Source& source) {
-        connection_.rollback();
-        progress_.rows = rows_before;
-        outcomes = copy_file(file, source);
-      });
-      report_.tables.insert(report_.tables.end(), outcomes.begin(), outcomes.end());
-    } catch (const Error& error) {
-      if (detail::ends_the_run(error)) throw;
-      connection_.rollback();
-      report_.failures.push_back(detail::failure_of(file.source, error));
-    }
-    ++progress_.files;
-    detail::report_progress(options_, progress_);
-  }
-
-  // All of a file or nothing: half a tenant is worse than none.
-  std::vector<TableOutcome> copy_file(const detail::ProfiledFile& profiled, const bridge::Source& file) {
-    std::vector<TableOutcome> outcomes;
-    connection_.begin();
-    connection_.execute(
-        "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.import.' || $1, 0))",
-        {profiled.source.tenant});
-    connection_.execute("SELECT rowhouse.create_tenant($1, true)", {profiled.source.tenant});
-    connection_.execute("SELECT rowhouse.set_tenant($1)", {profiled.source.tenant});
+  std::set<std::string> bound_tables() {
+    std::set<std::string> bound;
     for (const bridge::TablePlan& table : plan_.tables) {
-      const bridge::TableProfile* profile = detail::find_table(profiled.profile, table);
-      if (!profile) continue;
-      progress_.tenant = profiled.source.tenant;
-      progress_.table = table.name;
-      detail::report_progress(options_, progress_);
-      detail::TableLoader loader(connection_, file, profiled.source, profile->table, table, options_);
-      const std::int64_t rows_before = progress_.rows;
-      outcomes.push_back(loader.load([&](std::int64_t rows) {
-        progress_.rows += rows;
-        detail::report_progress(options_, progress_);
-      }));
-      progress_.rows = rows_before + profile->rows;
-      if (outcomes.back().rows == 0) continue;
-      filled_.insert(table.name);
-      detail::move_identity(connection_, table, options_.schema, profiled.source.tenant);
+      const detail::PostgresResult active =
+          main_.execute("SELECT pg_catalog.row_security_active($1::regclass)",
+                        {bridge::quote_qualified(options_.schema, table.name)});
+      if (active.value(0, 0) == "t") bound.insert(table.name);
     }
-    detail::require_unchanged(file);
-    connection_.commit();
-    return outcomes;
+    return bound;
   }
 
   // An index that can't be made (a text too long for a page) is no reason to lose the rows.
   void finish_tables() {
-    detail::report_progress(options_, {"index", "", "", progress_.rows, progress_.rows_total, 0, 0});
-    for (const bridge::TablePlan& table : plan_.tables) {
+    std::set<std::string> filled;
+    for (const TableOutcome& outcome : report_.tables) {
+      if (outcome.rows + outcome.updated + outcome.deleted > 0) filled.insert(outcome.table);
+    }
+    detail::report_progress(options_, {"index", "", "", 0, 0, 0, 0});
+    std::mutex mutex;
+    workers_.run(plan_.tables.size(), [&](std::size_t item, std::size_t worker) {
+      const bridge::TablePlan& table = plan_.tables[item];
+      detail::PostgresConnection& own = connection(worker);
       for (const std::string& index : bridge::create_index_sql(table, {options_.schema})) {
         detail::check_interrupted(options_);
         try {
-          connection_.execute(index);
+          own.execute(index);
         } catch (const Error& error) {
           if (detail::ends_the_run(error)) throw;
+          const std::lock_guard lock(mutex);
           report_.notes.push_back("table \"" + table.name + "\": an index could not be made: " + error.what());
         }
       }
-      if (filled_.count(table.name) > 0)
-        connection_.execute("ANALYZE " + bridge::quote_qualified(options_.schema, table.name));
-    }
+      if (filled.count(table.name) > 0) own.execute("ANALYZE " + bridge::quote_qualified(options_.schema, table.name));
+    });
   }
 
-  detail::PostgresConnection& connection_;
+  // Whatever was committed so far is on disk when this returns.
+  void flush() {
+    if (is_installed_ || !files_.empty())
+      main_.execute("SELECT pg_catalog.pg_logical_emit_message(true, 'rowhouse', 'imported')");
+  }
+
+  const Url target_;
   const MigrationOptions& options_;
+  detail::Workers workers_;
+  detail::PostgresConnection main_;
+  std::vector<std::optional<detail::PostgresConnection>> connections_;
+  bool is_installed_ = false;
+  std::vector<detail::ProfiledFile> files_;
   bridge::Plan plan_;
-  std::set<std::string> filled_;  // tables that got rows in this run
-  MigrationProgress progress_;
   MigrationReport report_;
 };
 
@@ -123,9 +235,7 @@ class Migration {
 
 MigrationReport migrate(const std::vector<MigrationSource>& sources, const Url& target,
                         const MigrationOptions& options) {
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
-  detail::prepare_session(connection);
-  return Migration(connection, options).run(sources);
+  return Migration(target, options).run(sources);
 }
 
 }  // namespace rowhouse

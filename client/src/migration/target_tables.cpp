@@ -59,7 +59,8 @@ void read_made_tables(PostgresConnection& connection, const std::string& schema,
 void forget_imports(PostgresConnection& connection, const std::string& schema, const std::string& table) {
   connection.execute(
       "DELETE FROM rowhouse.import_reject AS r USING rowhouse.import_chunk AS c WHERE c.target_schema = $1 "
-      "AND c.target_table = $2 AND (r.tenant, r.source, r.source_table) = (c.tenant, c.source, c.source_table)",
+      "AND c.target_table = $2 AND (r.chunk = c.id OR (r.chunk IS NULL "
+      "AND (r.tenant, r.source, r.source_table) = (c.tenant, c.source, c.source_table)))",
       {schema, table});
   for (const char* ledger : {"import_chunk", "import_table"}) {
     connection.execute("DELETE FROM rowhouse." + std::string(ledger) + " WHERE target_schema = $1 AND target_table = $2",

@@ -1,6 +1,7 @@
 // Both sides of each table side by side, in key order: what is equal, different, missing, unexpected.
 #include <set>
 
+#include "bridge/copy_encoder.hpp"
 #include "bridge/helpdesk.hpp"
 #include "bridge/row_reader.hpp"
 #include "migration/cell_compare.hpp"
@@ -191,8 +192,9 @@ class Verification {
 
   std::set<std::string> rejected_keys(const VerifiedTable& table) const {
     const detail::PostgresResult rows = connection_.execute(
-        "SELECT key FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3",
-        {table.tenant, table.source, table.source_table});
+        "SELECT key FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3 "
+        "AND sqlstate <> $4",
+        {table.tenant, table.source, table.source_table, bridge::kConflictState});
     std::set<std::string> keys;
     for (std::size_t i = 0; i < rows.rows(); ++i) keys.emplace(rows.value(i, 0).value_or(""));
     return keys;

@@ -1,0 +1,443 @@
+#include "migration/file_copy.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "bridge/difference.hpp"
+
+namespace rowhouse::detail {
+namespace {
+
+constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
+constexpr std::size_t kRemovalsAtOnce = 10000;
+constexpr auto kLockPoll = std::chrono::milliseconds(50);
+
+// At most one batch waits between the thread that reads and the one that sends.
+class BatchChannel {
+ public:
+  // False when the taker has given up.
+  bool put(Batch batch) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !waiting_ || closed_; });
+    if (closed_) return false;
+    waiting_ = std::move(batch);
+    changed_.notify_all();
+    return true;
+  }
+  // Nothing behind the last; what the reader has thrown.
+  std::optional<Batch> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_ || closed_; });
+    std::optional<Batch> batch = std::move(waiting_);
+    waiting_.reset();
+    changed_.notify_all();
+    if (!batch && failure_) std::rethrow_exception(failure_);
+    return batch;
+  }
+  void close(std::exception_ptr failure = nullptr) {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    if (failure) failure_ = failure;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Batch> waiting_;
+  bool closed_ = false;
+  std::exception_ptr failure_;
+};
+
+// One import of a tenant at a time, in this run and in others: the next sees what the one before has written.
+class TenantLock {
+ public:
+  TenantLock(PostgresConnection& connection, const std::string& tenant, const MigrationOptions& options)
+      : connection_(connection), tenant_(tenant) {
+    while (call("pg_try_advisory_lock") != "t") {
+      check_interrupted(options);
+      std::this_thread::sleep_for(kLockPoll);
+    }
+  }
+  ~TenantLock() {
+    try {
+      call("pg_advisory_unlock");
+    } catch (const Error&) {
+      // The connection is lost, and the lock with it.
+    }
+  }
+  TenantLock(const TenantLock&) = delete;
+
+ private:
+  std::string call(const char* function) {
+    const PostgresResult result = connection_.execute(
+        "SELECT pg_catalog." + std::string(function) + "(pg_catalog.hashtextextended('rowhouse.import.' || $1, 0))",
+        {tenant_});
+    return std::string(result.value(0, 0).value_or(""));
+  }
+
+  PostgresConnection& connection_;
+  const std::string tenant_;
+};
+
+void add_counts(TableOutcome& to, const TableOutcome& done) {
+  to.rows += done.rows;
+  to.updated += done.updated;
+  to.deleted += done.deleted;
+  to.present += done.present;
+  to.rejected += done.rejected;
+  to.conflicts += done.conflicts;
+}
+
+}  // namespace
+
+void CopyRun::advance(const MigrationSource& source, const std::string& table, std::int64_t rows) {
+  const std::lock_guard lock(mutex);
+  progress.tenant = source.tenant;
+  progress.table = table;
+  progress.rows += rows;
+  report_progress(options, progress);
+}
+
+bool CopyRun::suspend(const ForeignKeyInTheWay& key) {
+  const std::lock_guard lock(mutex);
+  return constraints->suspend(key.table, key.constraint);
+}
+
+void CopyRun::suspend_actions_on(const std::vector<std::string>& tables) {
+  const std::lock_guard lock(mutex);
+  constraints->suspend_actions_on(tables);
+}
+
+void CopyRun::count_rejects(std::int64_t rejects) {
+  const std::lock_guard lock(mutex);
+  rejected += rejects;
+  if (!options.max_rejects || rejected <= static_cast<std::int64_t>(*options.max_rejects)) return;
+  throw_error(kTooManyRejectsState,
+              std::to_string(rejected) + " rows would be set aside, " + std::to_string(*options.max_rejects) +
+                  " are allowed",
+              Diagnostics{.hint = "See why with rowhouse plan, or allow more with --max-rejects."});
+}
+
+// A table whose earlier rows have to be compared with what the file holds now.
+struct FileCopy::TableChange {
+  explicit TableChange(TableWork& of) : work(of), difference(of.key) {}
+
+  TableWork& work;
+  bridge::Difference difference;
+  std::vector<std::string> removals;
+  std::string xids = "{}";
+  TableOutcome outcome;
+};
+
+FileCopy::FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& source, const bridge::FileProfile& profile)
+    : run_(run),
+      worker_(worker),
+      connection_(run.connection(worker)),
+      source_(source),
+      profile_(profile),
+      place_{source.tenant, profile.file_name, run.options.schema} {}
+
+void FileCopy::copy() {
+  const TenantLock lock(connection_, source_.tenant, run_.options);
+  const std::unique_ptr<bridge::Source> file = open_source(source_, run_.options, false);
+  choose_work(*file);
+  try {
+    apply_differences(*file);
+    send_new_chunks(*file);
+    record_empty_tables();
+  } catch (const SourceError&) {
+    undo();
+    throw;
+  }
+  move_identities();
+}
+
+void FileCopy::add_to(std::vector<TableOutcome>& outcomes) const {
+  const auto add = [&](const TableOutcome& done) {
+    for (TableOutcome& outcome : outcomes) {
+      if (outcome.source_table != done.source_table) continue;
+      add_counts(outcome, done);
+      return;
+    }
+    outcomes.push_back(done);
+  };
+  for (const TableOutcome& outcome : unchanged_) add(outcome);
+  for (const auto& work : works_) add(work->outcome);
+}
+
+std::vector<TableWork*> FileCopy::tables_to_note() {
+  std::vector<TableWork*> tables;
+  for (const auto& work : works_) tables.push_back(work.get());
+  return tables;
+}
+
+// What the file has now, in the snapshot that is copied, beside what the ledger has now.
+void FileCopy::choose_work(const bridge::Source& file) {
+  const FileLook look = look_at(file, source_, run_.options, read_ledger(connection_, place_));
+  unchanged_ = look.unchanged;
+  for (const bridge::TablePlan& plan : run_.plan.tables) {
+    const bridge::TableProfile* profile = find_table(profile_, plan);
+    const TableLook* table = profile ? look.find(profile->table.name) : nullptr;
+    if (!table) continue;
+    works_.push_back(
+        std::make_unique<TableWork>(source_, file, profile->table, plan, *table, run_.options.schema));
+    works_.back()->is_bound = run_.bound.count(plan.name) > 0;
+  }
+}
+
+void FileCopy::apply_differences(const bridge::Source& file) {
+  std::vector<TableChange> changes;
+  std::vector<std::string> shrinking;
+  for (const auto& work : works_) {
+    if (work->look.stale.empty()) continue;
+    TableChange& change = changes.emplace_back(*work);
+    for (const ChunkRows& rows : read_chunk_rows(connection_, work->look.stale)) {
+      change.difference.add_marks(rows.marks);
+      change.xids = merge_arrays(change.xids, rows.xids);
+    }
+    bridge::Chunk chunk;
+    for (WorkReader reader(file, *work, source_.tenant); reader.next(chunk);) {
+      check_interrupted(run_.options);
+      change.difference.show(chunk);
+    }
+    change.removals = change.difference.removals();
+    if (!change.removals.empty()) shrinking.push_back(work->target);
+  }
+  if (changes.empty()) return;
+  // A foreign key that deletes on its own would take rows along that the file still has.
+  if (!shrinking.empty()) run_.suspend_actions_on(shrinking);
+  for (;;) {
+    try {
+      apply_all(file, changes);
+      break;
+    } catch (const ForeignKeyInTheWay& key) {
+      if (!run_.suspend(key)) fixed_.insert(key);
+    }
+  }
+  registered_ = noted_ = true;
+}
+
+// Rows that are gone first: they may hold values that new ones take over.
+void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& changes) {
+  ChunkPutter putter(connection_, run_.options, place_, fixed_);
+  begin_for(connection_, source_.tenant, true);
+  try {
+    note_tables(connection_, place_, tables_to_note());
+    for (TableChange& change : changes) {
+      change.outcome = {};
+      const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
+      for (std::size_t at = 0; at < change.removals.size(); at += kRemovalsAtOnce) {
+        const auto first = change.removals.begin() + static_cast<std::ptrdiff_t>(at);
+        const auto size = std::min(kRemovalsAtOnce, change.removals.size() - at);
+        change.outcome.conflicts += putter.remove(change.work, {first, first + static_cast<std::ptrdiff_t>(size)}, how,
+                                                  change.outcome);
+      }
+      forget_chunks(connection_, change.work.look.stale);
+    }
+    std::int64_t rejects = 0;
+    for (TableChange& change : changes) {
+      apply_chunks(file, putter, change);
+      rejects += change.outcome.rejected;
+      if (run_.options.on_conflict == OnConflict::kFail && change.outcome.conflicts > 0)
+        throw_error(bridge::kConflictState,
+                    std::to_string(change.outcome.conflicts) + " rows of " + change.work.target +
+                        " were changed in PostgreSQL since their import, and in the file",
+                    Diagnostics{.hint = "Keep PostgreSQL's with --on-conflict keep, or take the file's with "
+                                        "--on-conflict source."});
+    }
+    run_.count_rejects(rejects);
+    require_unchanged(file);
+    connection_.commit();
+  } catch (...) {
+    connection_.rollback();
+    throw;
+  }
+  for (TableChange& change : changes) add_counts(change.work.outcome, change.outcome);
+}
+
+void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change) {
+  TableWork& work = change.work;
+  const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
+  bridge::Chunk chunk;
+  for (WorkReader reader(file, work, source_.tenant); reader.next(chunk);) {
+    check_interrupted(run_.options);
+    const std::vector<bridge::Change> changes = change.difference.changes(chunk);
+    std::vector<std::size_t> kept_back;
+    std::string xids = change.xids;
+    if (std::any_of(changes.begin(), changes.end(), [](bridge::Change one) { return one != bridge::Change::none; }))
+      xids = putter.apply(work, chunk, changes, how, kept_back, change.outcome);
+    ChunkRecord record = record_of(work, chunk);
+    record.xids = xids;
+    record.marks = change.difference.marks(chunk, kept_back);
+    write_records(connection_, place_, {record});
+    change.outcome.conflicts += static_cast<std::int64_t>(kept_back.size());
+    change.outcome.rejected += static_cast<std::int64_t>(chunk.rejects.size());
+    run_.advance(source_, work.plan.name, chunk.identity.rows);
+  }
+}
+
+void FileCopy::send_new_chunks(const bridge::Source& file) {
+  BatchChannel channel;
+  const std::jthread reader([&] {
+    try {
+      read_batches(file, [&](Batch batch) { return channel.put(std::move(batch)); });
+      channel.close();
+    } catch (...) {
+      channel.close(std::current_exception());
+    }
+  });
+  try {
+    while (std::optional<Batch> batch = channel.take()) send(*std::move(batch));
+  } catch (...) {
+    channel.close();
+    wait_for_pieces();
+    throw;
+  }
+  wait_for_pieces();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void FileCopy::read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take) {
+  Batch batch;
+  for (const auto& work : works_) {
+    if (!work->look.stale.empty()) continue;
+    WorkReader reader(file, *work, source_.tenant);
+    for (;;) {
+      Batch::Part part{work.get(), {}};
+      if (!reader.next(part.chunk)) break;
+      batch.bytes += part.chunk.bytes.size();
+      batch.parts.push_back(std::move(part));
+      if (batch.bytes < kBatchBytes) continue;
+      if (!take(std::move(batch))) return;
+      batch = {};
+    }
+  }
+  require_unchanged(file);
+  if (!batch.parts.empty()) take(std::move(batch));
+}
+
+// The first batch makes the tenant: others wait for it.
+void FileCopy::send(Batch batch) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_) std::rethrow_exception(failure_);
+  }
+  if (!std::exchange(noted_, true)) batch.to_note = tables_to_note();
+  if (!std::exchange(registered_, true)) {
+    batch.registers_tenant = true;
+    return send_here(worker_, batch);
+  }
+  const auto shared = std::make_shared<Batch>(std::move(batch));
+  {
+    const std::lock_guard lock(mutex_);
+    ++under_way_;
+  }
+  const bool is_taken = run_.workers.hand_over([this, shared](std::size_t worker) {
+    std::exception_ptr failure;
+    try {
+      send_here(worker, *shared);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    if (failure && !failure_) failure_ = failure;
+    --under_way_;
+    sent_.notify_all();
+  });
+  if (is_taken) return;
+  {
+    const std::lock_guard lock(mutex_);
+    --under_way_;
+  }
+  send_here(worker_, *shared);
+}
+
+void FileCopy::send_here(std::size_t worker, Batch& batch) {
+  std::set<ForeignKeyInTheWay> fixed;
+  for (;;) {
+    try {
+      std::vector<TableOutcome> outcomes;
+      send_batch(connection_of(worker), run_.options, place_, batch, fixed, [&](std::vector<TableOutcome>& done) {
+        std::int64_t rejects = 0;
+        for (const TableOutcome& outcome : done) rejects += outcome.rejected;
+        run_.count_rejects(rejects);
+        outcomes = done;
+      });
+      const std::lock_guard lock(mutex_);
+      for (const Batch::Part& part : batch.parts) committed_[part.work].push_back(part.chunk.identity.key_from);
+      for (const TableOutcome& done : outcomes) {
+        for (const auto& work : works_) {
+          if (work->table.name == done.source_table) add_counts(work->outcome, done);
+        }
+      }
+      break;
+    } catch (const ForeignKeyInTheWay& key) {
+      if (!run_.suspend(key)) fixed.insert(key);
+    }
+  }
+  for (const Batch::Part& part : batch.parts) run_.advance(source_, part.work->plan.name, part.chunk.identity.rows);
+}
+
+void FileCopy::wait_for_pieces() {
+  std::unique_lock lock(mutex_);
+  sent_.wait(lock, [&] { return under_way_ == 0; });
+}
+
+// A table without rows is known to the ledger too, by a chunk without rows.
+void FileCopy::record_empty_tables() {
+  std::vector<ChunkRecord> records;
+  for (const auto& work : works_) {
+    if (committed_.count(work.get()) > 0) continue;
+    if (work->look.is_known && (work->look.missing.size() != 1 || work->look.missing[0].rows > 0)) continue;
+    ChunkRecord record;
+    record.source_table = work->table.name;
+    record.target = work->target;
+    record.identity = bridge::ChunkCutter(work->table, {}).identity();
+    records.push_back(std::move(record));
+  }
+  if (records.empty()) return;
+  begin_for(connection_, source_.tenant, true);
+  if (!noted_) note_tables(connection_, place_, tables_to_note());
+  write_records(connection_, place_, records);
+  connection_.commit();
+}
+
+void FileCopy::move_identities() {
+  for (const auto& work : works_) {
+    if (work->outcome.rows > 0) move_identity(connection_, work->plan, run_.options.schema, source_.tenant);
+  }
+}
+
+// What this call has brought of a file that turned out to be damaged, as long as nobody has changed it.
+void FileCopy::undo() {
+  const FileLedger ledger = read_ledger(connection_, place_);
+  ChunkPutter putter(connection_, run_.options, place_, fixed_);
+  std::map<const TableWork*, std::vector<std::string>> brought;
+  for (const auto& [work, keys] : committed_) {
+    const auto entries = ledger.tables.find(work->table.name);
+    if (entries == ledger.tables.end()) continue;
+    for (const LedgerChunk& entry : entries->second) {
+      if (std::find(keys.begin(), keys.end(), entry.identity.key_from) != keys.end())
+        brought[work].push_back(entry.id);
+    }
+  }
+  for (const auto& [work, ids] : brought) {
+    for (const std::string& id : ids) {
+      begin_for(connection_, source_.tenant, false);
+      for (const ChunkRows& rows : read_chunk_rows(connection_, {id})) {
+        std::vector<std::string> keys;
+        const auto marks = bridge::unpack_marks(rows.marks.keys, rows.marks.digests, work->key.types);
+        if (marks) {
+          for (const bridge::RowMark& mark : *marks) keys.push_back(mark.key);
+        }
+        TableOutcome ignored;
+        putter.remove(*work, keys, {rows.xids, false}, ignored);
+      }
+      forget_chunks(connection_, {id});
+      connection_.commit();
+    }
+  }
+}
+
+}  // namespace rowhouse::detail

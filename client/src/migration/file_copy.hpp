@@ -1,0 +1,83 @@
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "migration/batch_sender.hpp"
+#include "migration/constraints.hpp"
+#include "migration/workers.hpp"
+
+namespace rowhouse::detail {
+
+// What all copies of a run share. Thread-safe where it says so.
+struct CopyRun {
+  const MigrationOptions& options;
+  const bridge::Plan& plan;
+  std::function<PostgresConnection&(std::size_t worker)> connection;  // of a worker
+  Workers& workers;
+  std::set<std::string> bound;  // tables into which row security lets this role not COPY
+  std::mutex mutex;          // guards what follows
+  Constraints* constraints;  // on a connection of its own
+  MigrationProgress progress;
+  std::int64_t rejected = 0;
+
+  void advance(const MigrationSource& source, const std::string& table, std::int64_t rows);
+  // True when the foreign key was ours and is away now.
+  bool suspend(const ForeignKeyInTheWay& key);
+  void suspend_actions_on(const std::vector<std::string>& tables);
+  // Throws when more rows are set aside than allowed.
+  void count_rejects(std::int64_t rejects);
+};
+
+// Brings one file into PostgreSQL: what is new in batches, what changed in one transaction.
+class FileCopy {
+ public:
+  // `profile` is what the plan was made from.
+  FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& source, const bridge::FileProfile& profile);
+
+  // Throws a SourceError when the file can't be read: nothing of what this call has brought is left then. After any other
+  // error what was committed stays, and a later copy goes on from there.
+  void copy();
+  // Adds what was done to outcomes of an earlier attempt at the same file, or to none.
+  void add_to(std::vector<TableOutcome>& outcomes) const;
+
+ private:
+  struct TableChange;
+
+  std::vector<TableWork*> tables_to_note();
+  void choose_work(const bridge::Source& file);
+  void apply_differences(const bridge::Source& file);
+  void apply_all(const bridge::Source& file, std::vector<TableChange>& changes);
+  void apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change);
+  void send_new_chunks(const bridge::Source& file);
+  void read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take);
+  void send(Batch batch);
+  void send_here(std::size_t worker, Batch& batch);
+  void wait_for_pieces();
+  void record_empty_tables();
+  void move_identities();
+  PostgresConnection& connection_of(std::size_t worker) {
+    return worker == worker_ ? connection_ : run_.connection(worker);
+  }
+  void undo();
+
+  CopyRun& run_;
+  const std::size_t worker_;
+  PostgresConnection& connection_;
+  const MigrationSource& source_;
+  const bridge::FileProfile& profile_;
+  const LedgerPlace place_;
+  std::vector<std::unique_ptr<TableWork>> works_;
+  std::vector<TableOutcome> unchanged_;
+  bool registered_ = false;  // the tenant is there, committed
+  bool noted_ = false;       // and what the tables look like
+
+  std::mutex mutex_;  // guards what follows, and the outcomes of works_
+  std::condition_variable sent_;
+  std::size_t under_way_ = 0;  // batches that others send
+  std::exception_ptr failure_;
+  std::set<ForeignKeyInTheWay> fixed_;
+  std::map<const TableWork*, std::vector<std::string>> committed_;  // first keys of chunks that are in
+};
+
+}  // namespace rowhouse::detail

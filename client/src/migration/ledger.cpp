@@ -1,0 +1,171 @@
+#include "migration/ledger.hpp"
+
+#include <charconv>
+#include <set>
+
+namespace rowhouse::detail {
+namespace {
+
+std::string hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "\\x";
+  text.reserve(2 + 2 * bytes.size());
+  for (unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+std::string unhex(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 2; i + 1 < text.size(); i += 2) {
+    unsigned value = 0;
+    std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
+    bytes += static_cast<char>(value);
+  }
+  return bytes;
+}
+
+std::int64_t to_integer(std::string_view text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string array_of(const std::vector<std::string>& ids) {
+  std::string array = "{";
+  for (const std::string& id : ids) array += (array.size() > 1 ? "," : "") + id;
+  return array + "}";
+}
+
+constexpr std::string_view kRecord =
+    "SELECT rowhouse.import_record($1, $2, $3, $4::regclass, $5, $6, $7::bigint, $8::bigint, $9, $10::bytea, "
+    "$11::bytea, $12::xid[])";
+
+// The parameters of kRecord as text, alive as long as this.
+class RecordParameters {
+ public:
+  RecordParameters(const LedgerPlace& place, const ChunkRecord& record)
+      : texts_{place.tenant,
+               place.source,
+               record.source_table,
+               record.target,
+               record.identity.key_from,
+               record.identity.key_to,
+               std::to_string(record.rows),
+               std::to_string(record.rejects.size()),
+               record.identity.digest,
+               hex(record.marks.keys),
+               hex(record.marks.digests),
+               record.xids} {
+    for (const std::string& text : texts_) views_.emplace_back(text);
+    if (record.xids.empty()) views_.back() = std::nullopt;
+  }
+  RecordParameters(const RecordParameters&) = delete;
+
+  std::span<const PostgresParameter> views() const { return views_; }
+
+ private:
+  const std::vector<std::string> texts_;
+  std::vector<PostgresParameter> views_;
+};
+
+void write_rejects(PostgresConnection& connection, const LedgerPlace& place, const ChunkRecord& record,
+                   const std::string& chunk) {
+  const auto optional = [](const std::string& text) {
+    return text.empty() ? PostgresParameter() : PostgresParameter(text);
+  };
+  for (const bridge::Reject& reject : record.rejects) {
+    const std::string value = hex(reject.value);
+    connection.execute(
+        "INSERT INTO rowhouse.import_reject "
+        "(tenant, source, source_table, key, column_name, storage_class, value, sqlstate, reason, chunk) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        {place.tenant, place.source, record.source_table, reject.key, optional(reject.column),
+         optional(reject.storage_class), reject.storage_class.empty() ? PostgresParameter() : PostgresParameter(value),
+         reject.sqlstate, reject.reason, chunk});
+  }
+}
+
+}  // namespace
+
+std::string merge_arrays(std::string_view a, std::string_view b) {
+  std::set<std::string> numbers;
+  for (std::string_view array : {a, b}) {
+    while (array.size() > 2) {
+      array.remove_prefix(1);
+      const std::size_t end = array.find_first_of(",}");
+      numbers.emplace(array.substr(0, end));
+      array.remove_prefix(end);
+    }
+  }
+  return array_of({numbers.begin(), numbers.end()});
+}
+
+FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place) {
+  const PostgresResult rows = connection.execute(
+      "SELECT c.id, c.source_table, c.key_from, c.key_to, c.rows + c.rejected, c.digest, c.rejected, "
+      "EXISTS (SELECT FROM rowhouse.import_reject AS r WHERE r.chunk = c.id AND r.sqlstate = $4), "
+      "EXISTS (SELECT FROM rowhouse.import_reject AS r WHERE r.chunk = c.id AND r.sqlstate = '23505'), c.target_table "
+      "FROM rowhouse.import_chunk AS c WHERE c.tenant = $1 AND c.source = $2 AND c.target_schema = $3 "
+      "AND pg_catalog.to_regclass(pg_catalog.format('%I.%I', c.target_schema, c.target_table)) IS NOT NULL "
+      "ORDER BY c.id",
+      {place.tenant, place.source, place.schema, bridge::kConflictState});
+  FileLedger ledger;
+  const auto text = [&](std::size_t row, std::size_t column) {
+    return std::string(rows.value(row, column).value_or(""));
+  };
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    ledger.tables[text(i, 1)].push_back({text(i, 0),
+                                         text(i, 9),
+                                         {text(i, 2), text(i, 3), to_integer(text(i, 4)), text(i, 5)},
+                                         to_integer(text(i, 6)),
+                                         text(i, 7) == "t",
+                                         text(i, 8) == "t"});
+    ledger.stamp += text(i, 0) + text(i, 5) + ' ';
+  }
+  return ledger;
+}
+
+std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std::vector<std::string>& ids) {
+  const PostgresResult rows = connection.execute(
+      "SELECT row_keys, row_digests, coalesce(xids, '{}') FROM rowhouse.import_chunk WHERE id = ANY ($1::bigint[])",
+      {array_of(ids)});
+  std::vector<ChunkRows> chunks;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    chunks.push_back({{unhex(rows.value(i, 0).value_or("")), unhex(rows.value(i, 1).value_or(""))},
+                      std::string(rows.value(i, 2).value_or("{}"))});
+  }
+  return chunks;
+}
+
+// Those without rejects in one round trip.
+void write_records(PostgresConnection& connection, const LedgerPlace& place, const std::vector<ChunkRecord>& records) {
+  std::vector<std::unique_ptr<RecordParameters>> parameters;
+  std::vector<PostgresStatement> statements;
+  for (const ChunkRecord& record : records) {
+    parameters.push_back(std::make_unique<RecordParameters>(place, record));
+    if (record.rejects.empty()) {
+      statements.push_back({kRecord, parameters.back()->views()});
+      continue;
+    }
+    const PostgresResult written = connection.execute(kRecord, parameters.back()->views());
+    write_rejects(connection, place, record, std::string(written.value(0, 0).value_or("")));
+  }
+  if (!statements.empty()) connection.execute_pipeline(statements);
+}
+
+void forget_chunks(PostgresConnection& connection, const std::vector<std::string>& ids) {
+  if (ids.empty()) return;
+  const std::string array = array_of(ids);
+  // Rejects of an earlier version's entries name no chunk.
+  connection.execute(
+      "DELETE FROM rowhouse.import_reject AS r USING rowhouse.import_chunk AS c WHERE c.id = ANY ($1::bigint[]) "
+      "AND (r.chunk = c.id OR (r.chunk IS NULL AND r.tenant = c.tenant AND r.source = c.source "
+      "AND r.source_table = c.source_table))",
+      {array});
+  connection.execute("DELETE FROM rowhouse.import_chunk WHERE id = ANY ($1::bigint[])", {array});
+}
+
+}  // namespace rowhouse::detail

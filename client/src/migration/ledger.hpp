@@ -1,0 +1,67 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bridge/copy_encoder.hpp"
+#include "bridge/row_marks.hpp"
+#include "postgres_connection.hpp"
+
+namespace rowhouse::detail {
+
+// More rows were set aside than the caller allows.
+inline constexpr const char* kTooManyRejectsState = "RH002";
+
+// Whose rows, from which file, and where they go.
+struct LedgerPlace {
+  std::string tenant;
+  std::string source;  // file name without folder
+  std::string schema;
+};
+
+// A chunk that an earlier run has brought.
+struct LedgerChunk {
+  std::string id;
+  std::string target;  // the table's name
+  bridge::ChunkIdentity identity;
+  std::int64_t rejected = 0;
+  bool has_conflicts = false;   // rows kept back because they were changed in PostgreSQL
+  bool has_collisions = false;  // rows kept back because another row had their key
+};
+
+// By table of the source. `stamp` changes with every entry that comes or goes.
+struct FileLedger {
+  std::map<std::string, std::vector<LedgerChunk>> tables;
+  std::string stamp;
+};
+
+// Without entries whose table is gone.
+FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place);
+
+// What chunks say of their rows.
+struct ChunkRows {
+  bridge::PackedMarks marks;
+  std::string xids;  // an array as PostgreSQL prints it, such as {1,2}
+};
+std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std::vector<std::string>& ids);
+
+// Two arrays of numbers as PostgreSQL prints them, each number once.
+std::string merge_arrays(std::string_view a, std::string_view b);
+
+// One chunk that is in its table, to be written in the transaction that brought it.
+struct ChunkRecord {
+  std::string source_table;
+  std::string target;  // qualified and quoted
+  bridge::ChunkIdentity identity;
+  std::int64_t rows = 0;
+  bridge::PackedMarks marks;
+  std::string xids;  // empty: the current transaction
+  std::vector<bridge::Reject> rejects;
+};
+void write_records(PostgresConnection& connection, const LedgerPlace& place, const std::vector<ChunkRecord>& records);
+
+// Takes entries out together with their rejects.
+void forget_chunks(PostgresConnection& connection, const std::vector<std::string>& ids);
+
+}  // namespace rowhouse::detail
