@@ -11,7 +11,7 @@ file=$data/bad_freshdesk_data.db
 bad() {
   refuses "$1: migrate" "$2" "$3" "$4" migrate "$data" --to "$url"
   like "$err" "$file" "$1: the file is named"
-  like "$out" 'good +good_freshdesk_data.db +customer +0 +0 +0 +unchanged' "$1: the other file goes on"
+  like "$out" 'good +good_freshdesk_data.db +customer( +0)+ +unchanged' "$1: the other file goes on"
   rowhouse plan "$data" --json
   is "$status $(json '[.files, (.failures | map(.sqlstate) | join(" "))] | join(" ")')" "$2 1 $3" "$1: plan"
 }

@@ -141,6 +141,7 @@ FileCopy::FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& sour
 void FileCopy::copy() {
   const TenantLock lock(connection_, source_.tenant, run_.options);
   const std::unique_ptr<bridge::Source> file = open_source(source_, run_.options, false);
+  file_ = file.get();
   choose_work(*file);
   try {
     apply_differences(*file);
@@ -314,6 +315,7 @@ void FileCopy::read_batches(const bridge::Source& file, const std::function<bool
     }
   }
   require_unchanged(file);
+  batch.is_last = true;
   if (!batch.parts.empty()) take(std::move(batch));
 }
 
@@ -362,6 +364,7 @@ void FileCopy::send_here(std::size_t worker, Batch& batch) {
         std::int64_t rejects = 0;
         for (const TableOutcome& outcome : done) rejects += outcome.rejected;
         run_.count_rejects(rejects);
+        if (batch.is_last) require_unchanged(*file_);  // the reader is done with it
         outcomes = done;
       });
       const std::lock_guard lock(mutex_);

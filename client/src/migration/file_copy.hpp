@@ -67,6 +67,7 @@ class FileCopy {
   const MigrationSource& source_;
   const bridge::FileProfile& profile_;
   const LedgerPlace place_;
+  const bridge::Source* file_ = nullptr;
   std::vector<std::unique_ptr<TableWork>> works_;
   std::vector<TableOutcome> unchanged_;
   bool registered_ = false;  // the tenant is there, committed

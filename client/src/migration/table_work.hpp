@@ -57,6 +57,7 @@ struct Batch {
   std::vector<Part> parts;
   std::size_t bytes = 0;
   bool registers_tenant = false;    // the file's first: it makes the tenant
+  bool is_last = false;             // of the file
   std::vector<TableWork*> to_note;  // tables of which rowhouse.import_table is to know
 };
 
