@@ -255,7 +255,8 @@ DECLARE
   suspects oid[] := ARRAY(SELECT a.oid FROM rowhouse.audit_applications() AS a(oid) ORDER BY a.oid);
 BEGIN
   IF suspects = '{}' AND or_others THEN
-    suspects := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i WHERE i.identity <> 0 ORDER BY i.identity);
+    suspects := ARRAY(SELECT i.identity FROM rowhouse.audit_identities() AS i WHERE i.identity <> 0
+      ORDER BY i.identity);
   END IF;
   RETURN suspects || 0::oid;
 END

@@ -118,9 +118,9 @@ BEGIN
         THEN format('%s may %s there, and whatever row points to that one is changed or removed too, whosever it is. '
           'Proof: SET ROLE %1$s; as one tenant, %2$s a row of %3$s that a row of another tenant''s in %4$s points to.',
           destroyer, entry.actions, entry.parent::regclass, entry.child::regclass)
-        ELSE format('Whether a key is taken shows: 23503, or not; and a row that is pointed to can''t be deleted by its '
-          'owner. Proof: SET ROLE %s; as one tenant, INSERT INTO %s a row that points to another tenant''s row in %s: it is '
-          'accepted.', writer, entry.child::regclass, entry.parent::regclass) END
+        ELSE format('Whether a key is taken shows: 23503, or not; and a row that is pointed to can''t be deleted by '
+          'its owner. Proof: SET ROLE %s; as one tenant, INSERT INTO %s a row that points to another tenant''s row in '
+          '%s: it is accepted.', writer, entry.child::regclass, entry.parent::regclass) END
       || CASE WHEN entry.is_random THEN ' The keys are random, so they have to be known.' ELSE '' END;
     remedy := CASE WHEN severity <> 'info'
       THEN rowhouse.foreign_key_remedy(entry.key, entry.child_tenant, entry.parent_tenant) END;
@@ -196,11 +196,13 @@ BEGIN
       referrer.definition);
   END LOOP;
   RETURN before || CASE
-      WHEN key IS NOT NULL THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s', i.indrelid::regclass,
+      WHEN key IS NOT NULL THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s',
+        i.indrelid::regclass,
         k.conname, regexp_replace(pg_get_constraintdef(key), '\(',
           '(' || tenant || CASE k.contype WHEN 'x' THEN ' WITH =, ' ELSE ', ' END))
       ELSE format('DROP INDEX %s; %s', index::regclass,
-        regexp_replace(replace(i.definition, ' ON ONLY ', ' ON '), ' USING btree \(', ' USING btree (' || tenant || ', '))
+        regexp_replace(replace(i.definition, ' ON ONLY ', ' ON '), ' USING btree \(',
+          ' USING btree (' || tenant || ', '))
     END || after;
 END
 $function$;
@@ -227,9 +229,10 @@ BEGIN
     rule := 'key-without-tenant';
     object := CASE WHEN entry.key IS NULL THEN rowhouse.relation_object(entry.index)
       ELSE rowhouse.part_object('constraint', entry.relation, entry.key_name) END;
-    detail := format('The key (%s) of %s compares the rows of all tenants, past every policy: a value that another tenant '
-        'has is refused with %s (by ON CONFLICT DO NOTHING silently), so it shows who has what. ', columns,
-        entry.relation::regclass, CASE WHEN (SELECT x.indisexclusion FROM pg_index AS x WHERE x.indexrelid = entry.index)
+    detail := format('The key (%s) of %s compares the rows of all tenants, past every policy: a value that another '
+        'tenant has is refused with %s (by ON CONFLICT DO NOTHING silently), so it shows who has what. ', columns,
+        entry.relation::regclass, CASE WHEN (SELECT x.indisexclusion FROM pg_index AS x
+          WHERE x.indexrelid = entry.index)
           THEN '23P01' ELSE '23505' END)
       || CASE entry.nature WHEN 'random' THEN 'The values are random, so there is little to guess.'
            WHEN 'counter' THEN 'The values are counted, so all it shows is how far.'
@@ -305,10 +308,12 @@ BEGIN
     )
     SELECT 'warning', 'sequence-open', rowhouse.relation_object(o.sequence),
         format('Open to %s by %s, and it numbers the rows of all tenants in %s: SELECT tells how many there are, '
-          'UPDATE lets one tenant stop the others'' inserts. Proof: SET ROLE %s; %s', o.grantees, o.privileges, o.relation,
+          'UPDATE lets one tenant stop the others'' inserts. Proof: SET ROLE %s; %s', o.grantees, o.privileges,
+            o.relation,
           rowhouse.proof_role(o.grantees), CASE WHEN o.privileges ~ 'SELECT' THEN format('SELECT last_value FROM %s',
             o.sequence::regclass) ELSE format('SELECT setval(%L, 1)', o.sequence::regclass) END),
-        format('GRANT USAGE ON SEQUENCE %s TO %s; REVOKE SELECT, UPDATE ON SEQUENCE %1$s FROM %2$s', o.sequence::regclass,
+        format('GRANT USAGE ON SEQUENCE %s TO %s; REVOKE SELECT, UPDATE ON SEQUENCE %1$s FROM %2$s',
+          o.sequence::regclass,
           o.grantees)
       FROM opened AS o;
 END

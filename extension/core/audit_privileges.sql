@@ -44,14 +44,16 @@ BEGIN
           'everybody out. Proof: SET ROLE %s; %s', u.privileges, u.relation::regclass, u.grantees,
           rowhouse.proof_role(u.grantees),
           CASE WHEN u.privileges ~ 'TRUNCATE' THEN format('TRUNCATE %s', u.relation::regclass)
-            ELSE format('SELECT has_table_privilege(%L, %L)', u.relation::regclass, split_part(u.privileges, ', ', 1)) END),
+            ELSE format('SELECT has_table_privilege(%L, %L)', u.relation::regclass,
+              split_part(u.privileges, ', ', 1)) END),
         format('REVOKE %s ON %s FROM %s%s', u.privileges, u.relation::regclass, u.grantees,
           CASE WHEN u.is_grantable THEN ' CASCADE' ELSE '' END)
       FROM unbound AS u
     UNION ALL
     SELECT 'warning', 'public-grant', rowhouse.relation_object(held.relation),
         format('PUBLIC holds %s on %s: whoever can log in reaches the table, whatever the role was made for. Proof: '
-          'SELECT has_table_privilege(''public'', %3$L, %4$L)', string_agg(held.privilege, ', ' ORDER BY held.privilege),
+          'SELECT has_table_privilege(''public'', %3$L, %4$L)', string_agg(held.privilege, ', '
+            ORDER BY held.privilege),
           held.relation::regclass, held.relation::regclass, min(held.privilege)),
         format('REVOKE ALL ON %s FROM PUBLIC', held.relation::regclass)
       FROM held
@@ -90,8 +92,8 @@ BEGIN
     SELECT CASE WHEN e.is_warning THEN 'warning' ELSE 'info' END, 'default-privileges',
         CASE e.defaclnamespace WHEN 0 THEN 'role:' || e.defaclrole::regrole
           ELSE 'schema:' || e.defaclnamespace::regnamespace END,
-        format('What %s makes next%s is open to %s by %s at once, before its row security is on. Proof: make one as %1$s '
-          'and look at its privileges.', e.defaclrole::regrole,
+        format('What %s makes next%s is open to %s by %s at once, before its row security is on. Proof: make one as '
+          '%1$s and look at its privileges.', e.defaclrole::regrole,
           CASE e.defaclnamespace WHEN 0 THEN '' ELSE format(' in %s', e.defaclnamespace::regnamespace) END,
           rowhouse.role_name(e.grantee), e.privileges),
         format('ALTER DEFAULT PRIVILEGES FOR ROLE %s%s REVOKE %s ON %s FROM %s', e.defaclrole::regrole,
@@ -139,8 +141,8 @@ BEGIN
         CASE a.privilege_type WHEN 'TEMPORARY' THEN 'temporary-tables' ELSE 'database-create' END,
         format('database:%I', database),
         CASE a.privilege_type
-          WHEN 'TEMPORARY' THEN format('%s may make temporary tables, which stand before the real ones for whoever gets the '
-            'same session from a pool next.', rowhouse.role_name(a.grantee))
+          WHEN 'TEMPORARY' THEN format('%s may make temporary tables, which stand before the real ones for whoever '
+            'gets the same session from a pool next.', rowhouse.role_name(a.grantee))
           ELSE format('%s may make schemas; one named like a role stands first in that role''s search path.',
             rowhouse.role_name(a.grantee)) END,
         format('REVOKE %s ON DATABASE %I FROM %s', a.privilege_type, database, rowhouse.role_name(a.grantee))
@@ -177,8 +179,8 @@ BEGIN
         GROUP BY c.oid, a.grantee
     )
     SELECT 'error', 'rowhouse-open', rowhouse.relation_object(g.oid),
-        format('%s holds %s on a table of rowhouse''s own: %s. Proof: SET ROLE %6$s; SELECT has_any_column_privilege(%4$L, '
-          '%5$L)', g.grantee, g.privileges,
+        format('%s holds %s on a table of rowhouse''s own: %s. Proof: SET ROLE %6$s; SELECT '
+          'has_any_column_privilege(%4$L, %5$L)', g.grantee, g.privileges,
           CASE g.relname WHEN 'seal_key' THEN 'with the seal''s keys it signs tokens for any tenant'
             WHEN 'access_grant' THEN 'it makes itself exempt from the policies'
             WHEN 'tenant' THEN 'it lists every tenant by name'
@@ -198,8 +200,8 @@ BEGIN
         AND a.grantee IN (SELECT suspect.role FROM suspect)
     UNION ALL
     SELECT 'error', 'rowhouse-changed', rowhouse.function_object(p.oid),
-        'This function of rowhouse''s runs with its owner''s rights and has lost its search path, or belongs to another '
-          'role: whoever calls it, or owns it, decides what it does.',
+        'This function of rowhouse''s runs with its owner''s rights and has lost its search path, or belongs to '
+          'another role: whoever calls it, or owns it, decides what it does.',
         CASE WHEN p.proowner = n.nspowner THEN format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp',
             p.oid::regprocedure)
           ELSE format('ALTER FUNCTION %s OWNER TO %s', p.oid::regprocedure, n.nspowner::regrole) END
@@ -221,7 +223,8 @@ BEGIN
     WITH suspect AS MATERIALIZED (SELECT unnest(suspects) AS role),
     opened AS (
       SELECT c.oid, a.grantee, string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS privileges,
-          c.relname ~ '^pg_(authid|statistic|statistic_ext_data|largeobject|user_mapping|subscription|file_settings|hba)'
+          c.relname ~ '^pg_(authid|statistic|statistic_ext_data|largeobject|user_mapping|subscription|'
+            'file_settings|hba)'
             OR bool_or(a.privilege_type <> 'SELECT') AS is_error
         FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a
         LEFT JOIN pg_init_privs AS i ON i.classoid = 'pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
@@ -235,7 +238,8 @@ BEGIN
     ), callable AS (
       SELECT p.oid, a.grantee,
           p.proname ~ ('^(pg_read_|pg_file_|pg_ls_|pg_stat_file|lo_import|lo_export|dblink_connect_u|get_raw_page|'
-            'pg_get_wal|pg_logical_|pg_create_|pg_copy_|pg_replication_|pg_reload_conf|pg_promote|pg_backup|pg_start_backup|'
+            'pg_get_wal|pg_logical_|pg_create_|pg_copy_|pg_replication_|pg_reload_conf|pg_promote|pg_backup|'
+            'pg_start_backup|'
             'pg_switch_wal|pg_current_logfile|heap_|bt_page|pg_surgery)') AS is_error
         FROM pg_proc AS p
         JOIN pg_init_privs AS i ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
@@ -244,11 +248,12 @@ BEGIN
           AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) AS was WHERE was.grantee IN (0, a.grantee))
           AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
                             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-                              AND (e.extname ~ '^rowhouse' OR rowhouse.is_marked('extension:' || quote_ident(e.extname))))
+                              AND (e.extname ~ '^rowhouse' OR rowhouse.is_marked('extension:'
+                                || quote_ident(e.extname))))
     )
     SELECT 'error', 'catalog-opened', rowhouse.relation_object(o.oid),
-        format('%s holds %s on a catalog of the server''s that was closed: what it says of one tenant''s rows, files or '
-          'passwords, it says to all. Proof: SET ROLE %3$s; TABLE %4$s', rowhouse.role_name(o.grantee), o.privileges,
+        format('%s holds %s on a catalog of the server''s that was closed: what it says of one tenant''s rows, files '
+          'or passwords, it says to all. Proof: SET ROLE %3$s; TABLE %4$s', rowhouse.role_name(o.grantee), o.privileges,
           rowhouse.proof_role(rowhouse.role_name(o.grantee)), o.oid::regclass),
         format('REVOKE %s ON %s FROM %s', o.privileges, o.oid::regclass, rowhouse.role_name(o.grantee))
       FROM opened AS o
@@ -284,8 +289,8 @@ BEGIN
       OR current_setting('lo_compat_privileges')::boolean;
   IF found_count > 0 THEN
     RETURN QUERY SELECT 'warning', 'large-objects', format('database:%I', current_database()),
-      format('%s large objects are open to an application role: they have no tenant and no policy, and every session of '
-        'that role reads and writes them all. Proof: as that role, SELECT lo_get(%s)', found_count, example),
+      format('%s large objects are open to an application role: they have no tenant and no policy, and every session '
+        'of that role reads and writes them all. Proof: as that role, SELECT lo_get(%s)', found_count, example),
       CASE WHEN cardinality(string_to_array(for_public, '; ')) = found_count AND found_count <= 100
         AND NOT current_setting('lo_compat_privileges')::boolean THEN for_public END;
   END IF;

@@ -119,7 +119,7 @@ BEGIN
       JOIN (SELECT k.oid, a.grantee FROM pg_class AS k, aclexplode(k.relacl) AS a
             UNION SELECT t.attrelid, a.grantee FROM pg_attribute AS t, aclexplode(t.attacl) AS a) AS g
         ON g.oid = c.oid AND g.grantee <> c.relowner AND (g.grantee = 0 OR NOT rowhouse.is_unjudged(g.grantee))
-      WHERE c.oid = revoke_remedy.relation 
+      WHERE c.oid = revoke_remedy.relation
         AND NOT EXISTS (SELECT FROM unnest(rowhouse.audit_suspects(true)) AS u(role)
                           WHERE u.role <> 0 AND pg_has_role(u.role, c.relowner, 'USAGE'))
       GROUP BY c.oid);

@@ -38,7 +38,8 @@ CREATE OR REPLACE FUNCTION rowhouse.exemption(role oid) RETURNS text
 BEGIN ATOMIC
   SELECT CASE WHEN r.rolsuper THEN 'is a superuser'
       WHEN r.rolbypassrls THEN 'has BYPASSRLS'
-      WHEN EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = 'rowhouse' AND n.nspowner = r.oid) THEN 'owns rowhouse'
+      WHEN EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = 'rowhouse' AND n.nspowner = r.oid)
+        THEN 'owns rowhouse'
       ELSE (SELECT format('was given %s access', g.kind) FROM rowhouse.access_grant AS g
               WHERE g.role = r.oid AND g.kind <> 'app') END
     FROM pg_roles AS r WHERE r.oid = exemption.role;
@@ -57,10 +58,11 @@ BEGIN
       SELECT r.oid, r.rolname, r.rolsuper, r.rolbypassrls, rowhouse.exemption(r.oid) AS why
         FROM pg_roles AS r WHERE rowhouse.exemption(r.oid) IS NOT NULL
     )
-    SELECT CASE WHEN o.rolsuper OR reach.does THEN 'error' ELSE 'warning' END, 'role-bypasses', 'role:' || quote_ident(o.rolname),
+    SELECT CASE WHEN o.rolsuper OR reach.does THEN 'error' ELSE 'warning' END, 'role-bypasses',
+      'role:' || quote_ident(o.rolname),
         format('%s %s and can log in or was given access as an application: no policy binds it. Proof: SET ROLE %1$s; '
-          'SELECT count(*) FROM a protected table, without a tenant. If that is meant: SELECT rowhouse.mark_shared(%3$L, '
-          '''why'').', quote_ident(o.rolname), o.why, 'role:' || quote_ident(o.rolname)),
+          'SELECT count(*) FROM a protected table, without a tenant. If that is meant: SELECT '
+          'rowhouse.mark_shared(%3$L, ''why'').', quote_ident(o.rolname), o.why, 'role:' || quote_ident(o.rolname)),
         format('ALTER ROLE %I %s', o.rolname, concat_ws(' ', CASE WHEN o.rolsuper THEN 'NOSUPERUSER' END,
           CASE WHEN o.rolbypassrls THEN 'NOBYPASSRLS' END))
       FROM outside AS o
@@ -77,8 +79,8 @@ BEGIN
             AND (r.rolcanlogin OR o.oid = ANY (suspects)))
     UNION ALL
     SELECT 'error', 'role-becomes-exempt', 'role:' || quote_ident(a.rolname),
-        format('%s can take the privileges of %s, which %s. Proof: SET ROLE %1$s; SET ROLE %2$s; SELECT count(*) FROM a '
-          'protected table, without a tenant', quote_ident(a.rolname), quote_ident(o.rolname), o.why),
+        format('%s can take the privileges of %s, which %s. Proof: SET ROLE %1$s; SET ROLE %2$s; SELECT count(*) FROM '
+          'a protected table, without a tenant', quote_ident(a.rolname), quote_ident(o.rolname), o.why),
         rowhouse.membership_remedy(a.oid, o.oid)
       FROM pg_roles AS a
       JOIN outside AS o ON o.oid <> a.oid AND rowhouse.can_become(a.oid, o.oid)
@@ -104,16 +106,18 @@ BEGIN
                      WHERE app <> 0 AND rowhouse.can_become(app, r.oid)) AS by
         FROM pg_roles AS r WHERE NOT r.rolsuper AND (r.rolcreaterole OR r.rolreplication OR r.rolcreatedb)
     )
-    SELECT CASE WHEN r.rolreplication OR r.rolcreaterole AND makes_any THEN 'error' ELSE 'warning' END, 'role-attributes',
+    SELECT CASE WHEN r.rolreplication OR r.rolcreaterole AND makes_any THEN 'error' ELSE 'warning' END,
+      'role-attributes',
         'role:' || quote_ident(r.rolname),
         format('%s has %s: CREATEROLE makes and grants roles, REPLICATION reads the changes of every tenant, CREATEDB '
-          'copies template databases. Proof: SELECT rolcreaterole, rolreplication, rolcreatedb FROM pg_roles WHERE rolname '
-          '= %L', CASE WHEN r.by = quote_ident(r.rolname) THEN r.by
+          'copies template databases. Proof: SELECT rolcreaterole, rolreplication, rolcreatedb FROM pg_roles WHERE '
+          'rolname = %L', CASE WHEN r.by = quote_ident(r.rolname) THEN r.by
             ELSE format('%I, whom %s can become,', r.rolname, r.by) END, what.held, r.rolname),
         format('ALTER ROLE %I %s', r.rolname, what.less)
       FROM reached AS r
       CROSS JOIN LATERAL (SELECT
-          concat_ws(', ', CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, CASE WHEN r.rolreplication THEN 'REPLICATION' END,
+          concat_ws(', ', CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, CASE WHEN r.rolreplication
+            THEN 'REPLICATION' END,
             CASE WHEN r.rolcreatedb THEN 'CREATEDB' END),
           concat_ws(' ', CASE WHEN r.rolcreaterole THEN 'NOCREATEROLE' END,
             CASE WHEN r.rolreplication THEN 'NOREPLICATION' END, CASE WHEN r.rolcreatedb THEN 'NOCREATEDB' END))
@@ -174,16 +178,18 @@ BEGIN
     ), called AS (
       SELECT DISTINCT f.refobjid AS function, held.relation
         FROM held JOIN pg_policy AS p ON p.polrelid = held.relation
-        JOIN pg_depend AS f ON f.classid = 'pg_policy'::regclass AND f.objid = p.oid AND f.refclassid = 'pg_proc'::regclass
+        JOIN pg_depend AS f ON f.classid = 'pg_policy'::regclass AND f.objid = p.oid
+          AND f.refclassid = 'pg_proc'::regclass
       UNION
       SELECT t.tgfoid, held.relation FROM held JOIN pg_trigger AS t ON t.tgrelid = held.relation AND NOT t.tgisinternal
       UNION
       SELECT e.evtfoid, NULL FROM pg_event_trigger AS e
     )
     SELECT 'error', 'owned-by-application', rowhouse.relation_object(held.relation),
-        format('%s owns %s and can switch its row security off. Proof: SET ROLE %1$s; ALTER TABLE %2$s DISABLE ROW LEVEL '
-          'SECURITY', held.relowner::regrole, held.relation::regclass),
-        format('ALTER TABLE %s OWNER TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$s TO %3$s', held.relation::regclass,
+        format('%s owns %s and can switch its row security off. Proof: SET ROLE %1$s; ALTER TABLE %2$s DISABLE ROW '
+          'LEVEL SECURITY', held.relowner::regrole, held.relation::regclass),
+        format('ALTER TABLE %s OWNER TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$s TO %3$s',
+          held.relation::regclass,
           rowhouse.rightful_owner(held.relnamespace, suspects), held.relowner::regrole)
         || coalesce((SELECT string_agg(format('; GRANT USAGE ON SEQUENCE %s TO %s', s, held.relowner::regrole), '')
                        FROM rowhouse.owned_sequences(held.relation) AS s), '')
@@ -213,20 +219,22 @@ BEGIN
       FROM called JOIN pg_proc AS p ON p.oid = called.function WHERE p.proowner = ANY (suspects)
     UNION ALL
     SELECT DISTINCT 'error', 'role-becomes-owner', 'role:' || app::regrole,
-        format('%s can take the privileges of %s, which owns tables of tenants'' rows, and switch their row security off. '
-          'Proof: SET ROLE %1$s; SET ROLE %2$s; ALTER TABLE %3$s DISABLE ROW LEVEL SECURITY', app::regrole, o.relowner::regrole,
+        format('%s can take the privileges of %s, which owns tables of tenants'' rows, and switch their row security '
+          'off. Proof: SET ROLE %1$s; SET ROLE %2$s; ALTER TABLE %3$s DISABLE ROW LEVEL SECURITY', app::regrole,
+            o.relowner::regrole,
           o.example),
         rowhouse.membership_remedy(app, o.relowner)
       FROM unnest(suspects) AS app
-      JOIN (SELECT held.relowner, min(held.relation::regclass::text COLLATE "C") AS example FROM held GROUP BY held.relowner)
+      JOIN (SELECT held.relowner, min(held.relation::regclass::text COLLATE "C") AS example FROM held
+        GROUP BY held.relowner)
         AS o ON o.relowner <> app AND app <> 0 AND rowhouse.can_become(app, o.relowner)
       WHERE NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles AS r WHERE r.oid = o.relowner)
         AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = 'rowhouse' AND n.nspowner = o.relowner)
     UNION ALL
     SELECT 'warning', 'owner-is-application', 'role:' || held.relowner::regrole,
-        format('%s owns %s tables of tenants'' rows, can log in, and no other role may use them: an application that logs in '
-          'as the owner can switch row security off. Proof: SET ROLE %1$s; ALTER TABLE %3$s DISABLE ROW LEVEL SECURITY. '
-          'Make a role for the application, SELECT rowhouse.grant_access(its name, ''app'').',
+        format('%s owns %s tables of tenants'' rows, can log in, and no other role may use them: an application that '
+          'logs in as the owner can switch row security off. Proof: SET ROLE %1$s; ALTER TABLE %3$s DISABLE ROW LEVEL '
+          'SECURITY. Make a role for the application, SELECT rowhouse.grant_access(its name, ''app'').',
           held.relowner::regrole, count(*), min(held.relation::regclass::text COLLATE "C")), NULL
       FROM held JOIN pg_roles AS r ON r.oid = held.relowner AND r.rolcanlogin
       WHERE suspects = ARRAY[0::oid] AND NOT rowhouse.is_unjudged(held.relowner) GROUP BY held.relowner;

@@ -37,14 +37,16 @@ DECLARE
 BEGIN
   RETURN QUERY
     WITH preset AS MATERIALIZED (
-      SELECT s.setrole, s.setdatabase, lower(split_part(one, '=', 1)) AS name, substr(one, strpos(one, '=') + 1) AS value,
+      SELECT s.setrole, s.setdatabase, lower(split_part(one, '=', 1)) AS name,
+          substr(one, strpos(one, '=') + 1) AS value,
           CASE WHEN s.setrole <> 0 THEN 'role:' || s.setrole::regrole ELSE format('database:%I', current_database()) END
             AS object,
           concat_ws(' ', CASE WHEN s.setrole <> 0 THEN 'sessions of ' || s.setrole::regrole ELSE 'all sessions' END,
             CASE WHEN s.setdatabase <> 0 THEN format('in database %I', current_database()) END) AS whose,
           CASE WHEN s.setrole <> 0 THEN format('ALTER ROLE %s%s', s.setrole::regrole,
               CASE WHEN s.setdatabase <> 0 THEN format(' IN DATABASE %I', current_database()) ELSE '' END)
-            WHEN s.setdatabase <> 0 THEN format('ALTER DATABASE %I', current_database()) ELSE 'ALTER ROLE ALL' END AS target
+            WHEN s.setdatabase <> 0 THEN format('ALTER DATABASE %I', current_database())
+              ELSE 'ALTER ROLE ALL' END AS target
         FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS one
         WHERE (s.setdatabase = 0 OR s.setdatabase = (SELECT d.oid FROM pg_database AS d
                                                        WHERE d.datname = current_database()))
@@ -66,8 +68,8 @@ BEGIN
             CASE WHEN preset.name = ANY (tenant_names) OR preset.name = 'rowhouse.ticket'
                 THEN 'start with a tenant: whoever forgets to set one works with the rows of that one'
               WHEN preset.name = 'role' THEN 'run as a role that no policy binds'
-              WHEN preset.name = 'row_security' THEN 'fail where a policy would bind them, so that somebody will turn the '
-                'policies off'
+              WHEN preset.name = 'row_security' THEN 'fail where a policy would bind them, so that somebody will turn '
+                'the policies off'
               WHEN preset.name = 'session_replication_role' THEN 'run no triggers and check no foreign keys'
               WHEN preset.name = 'lo_compat_privileges' THEN 'read every large object'
               ELSE 'find the functions and operators of others before the server''s' END) AS verdict(severity, why)

@@ -115,7 +115,8 @@ BEGIN
       WHERE k.conrelid = relation AND k.contype = 'f' AND k.conparentid = 0
         AND array_position(k.conkey, protected.attnum) IS DISTINCT FROM array_position(k.confkey, a.attnum)
   LOOP
-    RETURN NEXT format('the foreign key %I of %s refers to %s without the tenant: SELECT rowhouse.adopt(%L); rebuilds it',
+    RETURN NEXT format('the foreign key %I of %s refers to %s without the tenant: SELECT rowhouse.adopt(%L); rebuilds '
+      'it',
       part.conname, relation, part.referenced, relation::text);
   END LOOP;
 END
@@ -192,7 +193,8 @@ COMMENT ON FUNCTION rowhouse.distribute(regclass, boolean) IS
   'statements, which a dry run does not execute';
 
 -- Citus refuses to change the tenant of a row, which lies on the tenant's shard: rows are written anew under the new
--- tenant, and deleted under the old one by the caller. Referenced tables first; as many rows as there were, or an error.
+-- tenant, and deleted under the old one by the caller. Referenced tables first; as many rows as there were, or an
+-- error.
 CREATE OR REPLACE FUNCTION rowhouse.copy_distributed_rows(tenant text, new_tenant text, tables regclass[])
   RETURNS void
   LANGUAGE plpgsql

@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION rowhouse.resume_tenant(tenant text) RETURNS text
   RETURN rowhouse.change_tenant_status(tenant, 'active');
 COMMENT ON FUNCTION rowhouse.resume_tenant(text) IS 'Ends a suspension';
 
--- How many tables one refers to by foreign keys, to the last: one that refers to another has more than that one, but in a
--- circle, where all have as many.
+-- How many tables one refers to by foreign keys, to the last: one that refers to another has more than that one, but in
+-- a circle, where all have as many.
 CREATE OR REPLACE FUNCTION rowhouse.reference_depth(relation oid) RETURNS bigint
   LANGUAGE sql STABLE
 BEGIN ATOMIC

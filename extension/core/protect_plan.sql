@@ -1,5 +1,5 @@
--- protect() on a table in use: what reads all its rows is done before, by statements that let others go on writing. What
--- protect() finds done it does not do again, and so it holds its lock for as long as the catalogs take.
+-- protect() on a table in use: what reads all its rows is done before, by statements that let others go on writing.
+-- What protect() finds done it does not do again, and so it holds its lock for as long as the catalogs take.
 
 -- A CHECK that lets no row without a tenant in. A valid one spares SET NOT NULL its look at the rows.
 CREATE OR REPLACE FUNCTION rowhouse.tenant_checks(relation regclass, tenant_column name)

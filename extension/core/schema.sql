@@ -1,8 +1,8 @@
 -- rowhouse @VERSION@: keeps every tenant to its own rows.
 --
--- One source for CREATE EXTENSION, for ALTER EXTENSION UPDATE and for plain psql, so: no psql meta-command, every name with
--- its schema, nothing that asks for a superuser, and all of it may be run over an earlier version or once more. As an
--- extension the server itself refuses what is not its own.
+-- One source for CREATE EXTENSION, for ALTER EXTENSION UPDATE and for plain psql, so: no psql meta-command, every name
+-- with its schema, nothing that asks for a superuser, and all of it may be run over an earlier version or once more. As
+-- an extension the server itself refuses what is not its own.
 
 -- The names below mean pg_catalog's, whatever path the installing session has.
 SET LOCAL search_path = pg_catalog, pg_temp;

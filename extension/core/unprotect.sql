@@ -66,7 +66,8 @@ BEGIN
   IF rowhouse.is_distributed(target) THEN
     RAISE feature_not_supported USING
       MESSAGE = format('%s is distributed, and Citus lets no default of the tenant column go', target),
-      HINT = format('SELECT undistribute_table(%L, cascade_via_foreign_keys => true); then unprotect it.', target::text);
+      HINT = format('SELECT undistribute_table(%L, cascade_via_foreign_keys => true); then unprotect it.',
+        target::text);
   END IF;
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
 
