@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <thread>
 
 #include "progress.hpp"
@@ -104,7 +106,7 @@ std::vector<MigrationSource> sources(const Options& options) {
 ExitStatus exit_status_of(const Error& error) {
   if (error.sqlstate() == "57014") return interrupted ? kInterrupted : kLocked;
   if (error.sqlstate() == "RH002") return kTooManyRejects;
-  if (error.sqlstate() == "55000") return kState;
+  if (error.sqlstate() == "55000" || error.sqlstate() == "2BP01") return kState;
   if (error.sqlstate() == "22023" || error.sqlstate() == "42710") return kConfiguration;
   if (dynamic_cast<const SourcesRefused*>(&error) || dynamic_cast<const FileError*>(&error)) return kSource;
   switch (error.kind()) {
@@ -148,8 +150,40 @@ ExitStatus run_plan(const Options& options) {
   return report_failures(report.failures, kOk);
 }
 
+namespace {
+
+// Copies the files that have been written to, again and again, until it is interrupted between two passes.
+ExitStatus follow(const Options& options) {
+  Progress progress(true);
+  const MigrationOptions how = migration_options(options, progress);
+  const Url to = target(options);
+  std::map<std::string, std::string> seen;
+  while (!interrupted) {
+    std::vector<MigrationSource> changed;
+    std::map<std::string, std::string> states;
+    for (const MigrationSource& source : sources(options)) {
+      const std::string& state = states[source.path] = source_state(source.path);
+      if (seen[source.path] != state) changed.push_back(source);
+    }
+    if (!changed.empty()) {
+      const MigrationReport report = migrate(changed, to, how);
+      for (const FileFailure& failure : report.failures) states.erase(failure.path);
+      std::cout << (options.json ? to_json(report).dump() + "\n" : summary(report)) << std::flush;
+      report_failures(report.failures, kOk);
+    }
+    seen = std::move(states);
+    const auto next = std::chrono::steady_clock::now() + std::chrono::duration<double>(*options.follow_seconds);
+    while (!interrupted && std::chrono::steady_clock::now() < next)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return kOk;
+}
+
+}  // namespace
+
 ExitStatus run_migrate(const Options& options) {
   watch_interrupts();
+  if (options.follow_seconds) return follow(options);
   Progress progress(options.quiet || options.json);
   const Url to = target(options);
   const MigrationReport report = migrate(sources(options), to, migration_options(options, progress));
@@ -230,6 +264,28 @@ ExitStatus run_tenant_list(const Options& options) {
 ExitStatus run_tenant_create(const Options& options) {
   create_tenant(target(options), options.tenant_id);
   if (!options.quiet) std::cerr << "tenant \"" << options.tenant_id << "\" is registered\n";
+  return kOk;
+}
+
+ExitStatus run_tenant_suspend(const Options& options) {
+  suspend_tenant(target(options), options.tenant_id);
+  if (!options.quiet) std::cerr << "tenant \"" << options.tenant_id << "\" is suspended\n";
+  return kOk;
+}
+
+ExitStatus run_tenant_resume(const Options& options) {
+  resume_tenant(target(options), options.tenant_id);
+  if (!options.quiet) std::cerr << "tenant \"" << options.tenant_id << "\" is active\n";
+  return kOk;
+}
+
+ExitStatus run_tenant_rename(const Options& options) {
+  print(options, TenantChange{"tenant rename", rename_tenant(target(options), options.tenant_id, options.new_tenant_id)});
+  return kOk;
+}
+
+ExitStatus run_tenant_drop(const Options& options) {
+  print(options, TenantChange{"tenant drop", drop_tenant(target(options), options.tenant_id, options.purge)});
   return kOk;
 }
 

@@ -26,6 +26,9 @@ struct Options {
   bool quiet = false;
   bool ddl = false;
   std::string tenant_id;
+  std::string new_tenant_id;
+  bool purge = false;
+  std::optional<double> follow_seconds;
   std::optional<std::string> table;
   std::string file;
   std::optional<std::string> source;
@@ -43,6 +46,10 @@ ExitStatus run_audit(const Options& options);
 ExitStatus run_prove(const Options& options);
 ExitStatus run_tenant_list(const Options& options);
 ExitStatus run_tenant_create(const Options& options);
+ExitStatus run_tenant_suspend(const Options& options);
+ExitStatus run_tenant_resume(const Options& options);
+ExitStatus run_tenant_rename(const Options& options);
+ExitStatus run_tenant_drop(const Options& options);
 
 /// Says an error on stderr: what, why, what to do next, and its SQLSTATE; with --json as a document on stdout.
 void print_error(const Options& options, const Error& error);

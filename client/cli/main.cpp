@@ -126,6 +126,11 @@ int main(int argc, char** argv) {
     add_sources(added, options);
     add_target(added, options);
     if (function != &rowhouse::cli::run_verify) add_copying(added, options);
+    if (function == &rowhouse::cli::run_migrate)
+      added->add_option("--follow", options.follow_seconds, "Look every so many seconds for files that were written to, until Ctrl-C")
+          ->envname("ROWHOUSE_FOLLOW")
+          ->type_name("SECONDS")
+          ->check(CLI::Range(0.05, 86400.0));
   }
   CLI::App* out = command(app, "export", "Write one tenant's rows into a new SQLite file", rowhouse::cli::run_export);
   out->add_option("file", options.file, "The file to write")->required()->type_name("OUT.db");
@@ -152,6 +157,19 @@ int main(int argc, char** argv) {
   CLI::App* create = command(*tenant, "create", "Register a tenant", rowhouse::cli::run_tenant_create);
   create->add_option("id", options.tenant_id, "The tenant's id")->required()->type_name("ID");
   add_target(create, options);
+  for (auto [name, help, function] :
+       {std::tuple("suspend", "Close a tenant's rows to its sessions", &rowhouse::cli::run_tenant_suspend),
+        std::tuple("resume", "End a suspension", &rowhouse::cli::run_tenant_resume),
+        std::tuple("rename", "Give a tenant and all its rows another id", &rowhouse::cli::run_tenant_rename),
+        std::tuple("drop", "Take a tenant out of the registry", &rowhouse::cli::run_tenant_drop)}) {
+    CLI::App* added = command(*tenant, name, help, function);
+    added->add_option("id", options.tenant_id, "The tenant's id")->required()->type_name("ID");
+    if (function == &rowhouse::cli::run_tenant_rename)
+      added->add_option("new_id", options.new_tenant_id, "Its new id")->required()->type_name("NEW_ID");
+    if (function == &rowhouse::cli::run_tenant_drop)
+      added->add_flag("--purge", options.purge, "Delete its rows too")->envname("ROWHOUSE_PURGE");
+    add_target(added, options);
+  }
 
   try {
     app.parse(arguments(argc, argv));

@@ -101,20 +101,29 @@ std::string to_text(const PlanReport& report) {
          number(report.failures.size()) + " files refused\n";
 }
 
+std::string summary(const MigrationReport& report) {
+  TableOutcome sum;
+  for (const TableOutcome& table : report.tables) {
+    sum.rows += table.rows;
+    sum.updated += table.updated;
+    sum.deleted += table.deleted;
+    sum.rejected += table.rejected;
+  }
+  return number(sum.rows) + " rows copied, " +
+         (sum.updated + sum.deleted > 0 ? number(sum.updated) + " updated, " + number(sum.deleted) + " deleted, " : "") +
+         number(sum.rejected) + " set aside in rowhouse.import_reject, " + number(report.failures.size()) +
+         " files refused, " + in_seconds(report.seconds) + "\n";
+}
+
 std::string to_text(const MigrationReport& report) {
   std::vector<std::vector<std::string>> lines = {
       {"tenant", "file", "table", "copied", "updated", "deleted", "present", "conflicts", "rejected", ""}};
-  std::int64_t rows = 0, rejected = 0;
   for (const TableOutcome& table : report.tables) {
     lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.updated),
                      number(table.deleted), number(table.present), number(table.conflicts), number(table.rejected),
                      table.unchanged ? "unchanged" : ""});
-    rows += table.rows;
-    rejected += table.rejected;
   }
-  return (report.tables.empty() ? "" : aligned(lines)) + number(rows) + " rows copied, " + number(rejected) +
-         " set aside in rowhouse.import_reject, " + number(report.failures.size()) +
-         " files refused, " + in_seconds(report.seconds) + "\n";
+  return (report.tables.empty() ? "" : aligned(lines)) + summary(report);
 }
 
 std::string to_text(const VerifyReport& report) {
@@ -169,6 +178,12 @@ std::string to_text(const StatusReport& report) {
 std::string to_text(const std::vector<TenantRow>& tenants) {
   std::vector<std::vector<std::string>> lines = {{"tenant", "status", "created"}};
   for (const TenantRow& tenant : tenants) lines.push_back({tenant.id, tenant.status, tenant.created_at});
+  return aligned(lines);
+}
+
+std::string to_text(const TenantChange& change) {
+  std::vector<std::vector<std::string>> lines = {{"table", "rows"}};
+  for (const TenantRows& table : change.rows) lines.push_back({table.table, number(table.rows)});
   return aligned(lines);
 }
 
@@ -299,6 +314,13 @@ nlohmann::json to_json(const std::vector<TenantRow>& tenants) {
   out["tenants"] = json::array();
   for (const TenantRow& tenant : tenants)
     out["tenants"].push_back({{"id", tenant.id}, {"status", tenant.status}, {"created_at", tenant.created_at}});
+  return out;
+}
+
+nlohmann::json to_json(const TenantChange& change) {
+  json out = document(change.command);
+  out["tables"] = json::array();
+  for (const TenantRows& table : change.rows) out["tables"].push_back({{"table", table.table}, {"rows", table.rows}});
   return out;
 }
 

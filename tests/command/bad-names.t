@@ -51,5 +51,7 @@ cp "$data/acme.sqlite" "$data/"$'a\nb_freshdesk_data.db'
 refuses 'a file name with a newline' 2 22023 'control character' migrate "$data" --to "$url"
 rm "$data/"$'a\nb_freshdesk_data.db'
 cp "$data/acme.sqlite" "$data/"$'a\xff_freshdesk_data.db'
-refuses 'a file name that is not UTF-8' 2 22023 'not valid UTF-8' migrate "$data" --to "$url" --json
+refuses 'a file name that is not UTF-8' 2 22023 'not valid UTF-8' migrate "$data" --to "$url"
+rowhouse migrate "$data" --to "$url" --json
+is "$status $(json '.error.sqlstate')" '2 22023' 'in a document too'
 done_testing

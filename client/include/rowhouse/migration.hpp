@@ -190,4 +190,22 @@ ROWHOUSE_EXPORT std::vector<TenantRow> list_tenants(const Url& target);
 /// Registers a tenant, installing the core where it is missing. A tenant that exists is an error (23505).
 ROWHOUSE_EXPORT void create_tenant(const Url& target, const std::string& id);
 
+/// Rows that a change of the registry has touched.
+struct TenantRows {
+  std::string table;
+  std::int64_t rows = 0;
+};
+
+/// From the next statement on the tenant's sessions see nothing and write nothing, until it is resumed.
+ROWHOUSE_EXPORT void suspend_tenant(const Url& target, const std::string& id);
+ROWHOUSE_EXPORT void resume_tenant(const Url& target, const std::string& id);
+/// Gives a tenant and all its rows another id. The files of the tenant are known by its old id: rename them too.
+ROWHOUSE_EXPORT std::vector<TenantRows> rename_tenant(const Url& target, const std::string& id,
+                                                      const std::string& new_id);
+/// Takes a tenant out of the registry; 2BP01 while it has rows, unless `purge` deletes them too.
+ROWHOUSE_EXPORT std::vector<TenantRows> drop_tenant(const Url& target, const std::string& id, bool purge);
+
+/// What is different once a file or its WAL has been written to: equal texts, nothing to do.
+ROWHOUSE_EXPORT std::string source_state(const std::string& path);
+
 }  // namespace rowhouse

@@ -1,6 +1,7 @@
 #include "migration/source_files.hpp"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -118,6 +119,19 @@ std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
     sources.push_back(std::move(source));
   }
   return sources;
+}
+
+std::string source_state(const std::string& path) {
+  std::string state;
+  for (const std::string& name : {path, path + "-wal"}) {
+    struct stat found {};
+    if (::lstat(name.c_str(), &found) != 0) continue;
+    const long long numbers[] = {static_cast<long long>(found.st_dev), static_cast<long long>(found.st_ino),
+                                 found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_ctim.tv_sec,
+                                 found.st_ctim.tv_nsec};
+    for (long long number : numbers) state += std::to_string(number) + ' ';
+  }
+  return state;
 }
 
 namespace detail {

@@ -59,4 +59,35 @@ void create_tenant(const Url& target, const std::string& id) {
   connection.execute("SELECT rowhouse.create_tenant($1)", {id});
 }
 
+namespace {
+
+std::vector<TenantRows> change_tenant(const Url& target, std::string_view sql,
+                                      std::initializer_list<detail::PostgresParameter> parameters) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  detail::require_core(connection, target);
+  const detail::PostgresResult changed = connection.execute(sql, parameters);
+  std::vector<TenantRows> rows;
+  for (std::size_t i = 0; changed.columns() == 2 && i < changed.rows(); ++i)
+    rows.push_back({text(changed, i, 0), std::stoll("0" + text(changed, i, 1))});
+  return rows;
+}
+
+}  // namespace
+
+void suspend_tenant(const Url& target, const std::string& id) {
+  change_tenant(target, "SELECT rowhouse.suspend_tenant($1)", {id});
+}
+
+void resume_tenant(const Url& target, const std::string& id) {
+  change_tenant(target, "SELECT rowhouse.resume_tenant($1)", {id});
+}
+
+std::vector<TenantRows> rename_tenant(const Url& target, const std::string& id, const std::string& new_id) {
+  return change_tenant(target, "SELECT table_name, rows FROM rowhouse.rename_tenant($1, $2)", {id, new_id});
+}
+
+std::vector<TenantRows> drop_tenant(const Url& target, const std::string& id, bool purge) {
+  return change_tenant(target, "SELECT table_name, rows FROM rowhouse.drop_tenant($1, $2)", {id, purge ? "t" : "f"});
+}
+
 }  // namespace rowhouse
