@@ -152,7 +152,7 @@ ExitStatus run_plan(const Options& options) {
 
 namespace {
 
-// Copies the files that have been written to, again and again, until it is interrupted between two passes.
+// Copies the files that have been written to, again and again, until it is interrupted: that is its ordinary end.
 ExitStatus follow(const Options& options) {
   Progress progress(true);
   const MigrationOptions how = migration_options(options, progress);
@@ -166,7 +166,13 @@ ExitStatus follow(const Options& options) {
       if (seen[source.path] != state) changed.push_back(source);
     }
     if (!changed.empty()) {
-      const MigrationReport report = migrate(changed, to, how);
+      MigrationReport report;
+      try {
+        report = migrate(changed, to, how);
+      } catch (const Error& error) {
+        if (interrupted && error.sqlstate() == "57014") break;
+        throw;
+      }
       for (const FileFailure& failure : report.failures) states.erase(failure.path);
       std::cout << (options.json ? to_json(report).dump() + "\n" : summary(report)) << std::flush;
       report_failures(report.failures, kOk);
