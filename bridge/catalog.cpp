@@ -6,6 +6,7 @@
 #include "bridge/cell.hpp"
 #include "bridge/names.hpp"
 #include "bridge/schema_sql.hpp"
+#include "bridge/statement.hpp"
 
 namespace rowhouse::bridge {
 namespace {
@@ -22,8 +23,9 @@ std::string text_of(sqlite3_stmt* statement, int column) {
 // Runs a query of the bridge's own with one text parameter and hands each row to `take`.
 Status query(const Source& source, const char* sql, const std::string& parameter,
              const std::function<void(sqlite3_stmt*)>& take) {
-  sqlite3_stmt* statement = nullptr;
-  int code = sqlite3_prepare_v2(source.connection(), sql, -1, &statement, nullptr);
+  Statement owned;
+  int code = prepare(source.connection(), sql, owned);
+  sqlite3_stmt* const statement = owned.get();
   if (code == SQLITE_OK && sqlite3_bind_parameter_count(statement) > 0)
     code = sqlite3_bind_text(statement, 1, parameter.data(), static_cast<int>(parameter.size()), SQLITE_TRANSIENT);
   while (code == SQLITE_OK || code == SQLITE_ROW) {
@@ -32,7 +34,6 @@ Status query(const Source& source, const char* sql, const std::string& parameter
   }
   Status status;
   if (code != SQLITE_DONE) status = source.failure(code, "read the catalog of \"" + source.path() + "\"");
-  sqlite3_finalize(statement);
   return status;
 }
 
@@ -146,15 +147,15 @@ void find_rowid(Table& table) {
 // Whether the rows can be read at all: a virtual table needs its module and may refuse to be scanned, a generated
 // column may need a function of the application. `reason` says why not; other errors are Statuses.
 Result<bool> can_be_read(const Source& source, const std::string& sql, bool step, std::string& reason) {
-  sqlite3_stmt* statement = nullptr;
-  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  Statement owned;
+  int code = prepare(source.connection(), sql.c_str(), owned);
+  sqlite3_stmt* const statement = owned.get();
   if (code == SQLITE_OK && step) code = sqlite3_step(statement);
   reason = printable(sqlite3_errmsg(source.connection()), kReasonBytes);
   Status status;
   const int kind = code & 0xff;
   if (kind == SQLITE_INTERRUPT || kind == SQLITE_NOMEM || kind == SQLITE_IOERR || kind == SQLITE_BUSY)
     status = source.failure(code, "read the catalog of \"" + source.path() + "\"");
-  sqlite3_finalize(statement);
   if (!status.ok()) return status;
   return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <string_view>
 
+#include "bridge/statement.hpp"
 #include "bridge/timestamp.hpp"
 
 namespace rowhouse::bridge {
@@ -64,11 +65,11 @@ Result<bool> may_repeat(const Source& source, const Table& table) {
   }
   if (nulls.empty()) return false;
   const std::string sql = "SELECT 1 FROM main." + quote_sqlite(table.name) + " NOT INDEXED WHERE " + nulls + " LIMIT 1";
-  sqlite3_stmt* statement = nullptr;
-  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  Statement owned;
+  int code = prepare(source.connection(), sql.c_str(), owned);
+  sqlite3_stmt* const statement = owned.get();
   if (code == SQLITE_OK) code = sqlite3_step(statement);
   const Status status = source.failure(code, "compare the rows of \"" + table.name + "\"");
-  sqlite3_finalize(statement);
   if (code != SQLITE_ROW && code != SQLITE_DONE) return status;
   return code == SQLITE_ROW;
 }
@@ -94,8 +95,9 @@ Result<std::vector<std::int64_t>> superseded_rows(const Source& source, const Ta
   Result<bool> repeats = may_repeat(source, table);
   if (!repeats.ok()) return repeats.status();
   if (!repeats.value()) return superseded;
-  sqlite3_stmt* statement = nullptr;
-  int code = sqlite3_prepare_v2(source.connection(), repeated_objects_sql(table).c_str(), -1, &statement, nullptr);
+  Statement owned;
+  int code = prepare(source.connection(), repeated_objects_sql(table).c_str(), owned);
+  sqlite3_stmt* const statement = owned.get();
   std::int64_t object = -1, best_row = 0, best_moment = 0;
   while (code == SQLITE_OK || code == SQLITE_ROW) {
     if ((code = sqlite3_step(statement)) != SQLITE_ROW) break;
@@ -113,7 +115,6 @@ Result<std::vector<std::int64_t>> superseded_rows(const Source& source, const Ta
     if (better) best_row = row, best_moment = at;
   }
   const Status status = source.failure(code, "compare the rows of \"" + table.name + "\"");
-  sqlite3_finalize(statement);
   if (code != SQLITE_DONE) return status;
   std::sort(superseded.begin(), superseded.end());
   return superseded;

@@ -1,6 +1,7 @@
 #include "bridge/private_copy.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -239,9 +241,12 @@ Attempt copy_under_lock(const std::string& path, const std::string& folder, cons
   return wal_header(wal, after) && std::memcmp(before, after, sizeof before) == 0 ? Attempt::done : Attempt::again;
 }
 
-void empty_folder(const std::string& folder) {
+// Takes no memory: it is called when there is none, too.
+void empty_folder(const std::string& folder) noexcept {
   for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
-    ::unlink((folder + kCopyName + suffix).c_str());
+    char path[PATH_MAX];
+    std::snprintf(path, sizeof path, "%s%s%s", folder.c_str(), kCopyName, suffix);
+    ::unlink(path);
   }
 }
 
@@ -250,7 +255,7 @@ void empty_folder(const std::string& folder) {
 Status copy_database(const std::string& path, PinnedFile& pinned, const SourceOptions& options, std::string& folder) {
   LockedDatabase database;
   if (const int code = database.open(path); code != SQLITE_OK)
-    return Status{sqlstate_of(code),
+    return Status{(code & 0xff) == SQLITE_CANTOPEN ? "58030" : sqlstate_of(code),
                   std::string("could not open the file for a private copy: ") + sqlite3_errstr(code)};
   if (!database.is(pinned, path)) return Status{"55006", "the file was replaced while it was opened"};
   const char* temporary = std::getenv("TMPDIR");
@@ -261,7 +266,7 @@ Status copy_database(const std::string& path, PinnedFile& pinned, const SourceOp
   if (::mkdtemp(made.data()) == nullptr)
     return system_failure(
         "58030", "make a folder for a private copy of the file in \"" + made.substr(0, made.rfind('/')) + "\"");
-  folder = made;
+  folder.swap(made);
 
   const auto deadline = std::chrono::steady_clock::now() + options.busy_timeout;
   auto pause = std::chrono::milliseconds(5);
@@ -286,7 +291,7 @@ Status copy_database(const std::string& path, PinnedFile& pinned, const SourceOp
   }
 }
 
-void remove_copy(const std::string& folder) {
+void remove_copy(const std::string& folder) noexcept {
   empty_folder(folder);
   ::rmdir(folder.c_str());
 }

@@ -16,6 +16,6 @@ inline constexpr const char* kCopyName = "/copy.db";
 Status copy_database(const std::string& path, PinnedFile& pinned, const SourceOptions& options, std::string& folder);
 
 /// Removes a folder made by copy_database.
-void remove_copy(const std::string& folder);
+void remove_copy(const std::string& folder) noexcept;
 
 }  // namespace rowhouse::bridge

@@ -3,9 +3,12 @@
 
 #include "bridge/helpdesk.hpp"
 #include "bridge/plan.hpp"
+#include "bridge/statement.hpp"
 
 namespace rowhouse::bridge {
 namespace {
+
+constexpr std::size_t kColumnsMax = 1600;  // of PostgreSQL
 
 int column_index(const Table& table, const std::string& name) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -73,8 +76,9 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   for (const Column& column : table.columns) sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.name);
   sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED");
 
-  sqlite3_stmt* statement = nullptr;
-  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  Statement owned;
+  int code = prepare(source.connection(), sql.c_str(), owned);
+  sqlite3_stmt* const statement = owned.get();
   while (code == SQLITE_OK || code == SQLITE_ROW) {
     if ((code = sqlite3_step(statement)) != SQLITE_ROW) break;
     ++profile.rows;
@@ -92,7 +96,6 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   }
   Status status;
   if (code != SQLITE_DONE) status = source.failure(code, "read table \"" + table.name + "\"");
-  sqlite3_finalize(statement);
   return status;
 }
 
@@ -105,14 +108,25 @@ bool all_known(const Table& table) {
 // Enough for a table whose types and keys are known.
 Status count_rows(const Source& source, TableProfile& profile) {
   const std::string sql = "SELECT count(*) FROM main." + quote_sqlite(profile.table.name) + " NOT INDEXED";
-  sqlite3_stmt* statement = nullptr;
-  int code = sqlite3_prepare_v2(source.connection(), sql.c_str(), -1, &statement, nullptr);
+  Statement owned;
+  int code = prepare(source.connection(), sql.c_str(), owned);
+  sqlite3_stmt* const statement = owned.get();
   if (code == SQLITE_OK) code = sqlite3_step(statement);
   if (code == SQLITE_ROW) profile.rows = sqlite3_column_int64(statement, 0);
   Status status;
   if (code != SQLITE_ROW) status = source.failure(code, "count the rows of \"" + profile.table.name + "\"");
-  sqlite3_finalize(statement);
   return status;
+}
+
+// A table that PostgreSQL can't hold is an error of its file, before it stops the plan for all of them.
+Status check_columns(const Table& table) {
+  const bool gets_key = table.primary_key().empty() && !table.rowid_name.empty();
+  const std::size_t columns = 1 + gets_key + table.columns.size();
+  if (columns <= kColumnsMax) return {};
+  return Status{
+      "54011", "table \"" + printable(table.name, 200) + "\" has too many columns",
+      "It would have " + std::to_string(columns) + " columns in PostgreSQL, which holds at most 1600 in a table.",
+      "Split the table, or leave it out."};
 }
 
 }  // namespace
@@ -126,6 +140,7 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
   file.passed_over = std::move(catalog.value().passed_over);
   for (Table& table : catalog.value().tables) {
     if (options.wants_table && !options.wants_table(table.name)) continue;
+    if (Status status = check_columns(table); !status.ok()) return status;
     TableProfile profile;
     profile.columns.resize(table.columns.size());
     profile.table = std::move(table);

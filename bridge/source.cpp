@@ -12,6 +12,7 @@
 
 #include "bridge/cell.hpp"
 #include "bridge/private_copy.hpp"
+#include "bridge/statement.hpp"
 
 namespace rowhouse::bridge {
 namespace {
@@ -94,17 +95,16 @@ void harden(sqlite3* connection, const SourceOptions& options) {
 
 // The first finding of an integrity check that speaks of damage; those about the values of sound rows are not heard.
 int run_check(sqlite3* connection, const char* sql, std::string& finding) {
-  sqlite3_stmt* check = nullptr;
-  int code = sqlite3_prepare_v2(connection, sql, -1, &check, nullptr);
-  while (code == SQLITE_OK && (code = sqlite3_step(check)) == SQLITE_ROW) {
+  Statement check;
+  int code = prepare(connection, sql, check);
+  while (code == SQLITE_OK && (code = sqlite3_step(check.get())) == SQLITE_ROW) {
     code = SQLITE_OK;
-    const unsigned char* text = sqlite3_column_text(check, 0);
+    const unsigned char* text = sqlite3_column_text(check.get(), 0);
     const std::string_view said = text ? reinterpret_cast<const char*>(text) : "";
     if (said == "ok" || said.find(" value in ") != std::string_view::npos) continue;
     finding = said;
     break;
   }
-  sqlite3_finalize(check);
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -205,17 +205,23 @@ Status Source::open_copy() {
   sqlite3_close_v2(connection_);
   connection_ = nullptr;
   reads_copy_ = true;
-  std::string folder;
-  Status status = copy_database(resolved_, pinned_, options_, folder);
+  // Once the snapshot is begun the open files suffice: whatever ends this process, no copy stays behind.
+  struct Folder {
+    std::string path;
+    ~Folder() {
+      if (!path.empty()) remove_copy(path);
+    }
+  } folder;
+  Status status = copy_database(resolved_, pinned_, options_, folder.path);
   if (!status.ok()) {
     status.message = in_quotes(path_) + ": " + status.message;
   } else {
-    const int code = sqlite3_open_v2((folder + kCopyName).c_str(), &connection_,
+    const int code = sqlite3_open_v2((folder.path + kCopyName).c_str(), &connection_,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     status = code == SQLITE_OK ? begin_snapshot() : failure(code, "open a private copy of " + in_quotes(path_));
+    // The copy is ours to write: what keeps SQLite from that is a failure of the system.
+    if ((status.sqlite_code & 0xff) == SQLITE_READONLY) status.sqlstate = "58030";
   }
-  // Once the snapshot is begun the open files suffice: whatever ends this process, no copy stays behind.
-  if (!folder.empty()) remove_copy(folder);
   return status;
 }
 
@@ -279,6 +285,14 @@ Status Source::failure(int code, const std::string& doing) const {
     case SQLITE_INTERRUPT:
       status.message = "canceled: " + doing;
       break;
+    case SQLITE_CANTOPEN: {
+      // The file was there when it was looked at: what is lacking is something else.
+      const int error = connection_ ? sqlite3_system_errno(connection_) : 0;
+      if (error == ENOENT) break;
+      status.sqlstate = "58030";
+      if (error != 0) status.message += ": " + std::generic_category().message(error);
+      break;
+    }
     case SQLITE_TOOBIG:
       status.hint = "One value is longer than the limit of " + std::to_string(options_.value_bytes_max) + " bytes.";
       break;

@@ -69,6 +69,12 @@ const BadFile kBadFiles[] = {
      "22P04", "too short"},
     {"Noise", [](const std::string& path) { write_file(path, std::string(4096, 'x')), make_noise(path, 0, 4096); },
      "22P04", "not a SQLite database, or it is encrypted"},
+    {"SparseTebibyte",
+     [](const std::string& path) {
+       write_file(path, "");
+       fs::resize_file(path, std::uintmax_t{1} << 40);
+     },
+     "22P04", "not a SQLite database"},
     {"TwoThirds",
      [](const std::string& path) {
        make_database(path, kSomeRows);
