@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::int64_t kMicrosecondsPerDay = 86400LL * 1000000;
 
-constexpr Refusal kBadUtf8{"22021", "the text is not valid UTF-8"};
-constexpr Refusal kNulInText{"22021", "the text holds a NUL character, which PostgreSQL's text can't"};
 constexpr Refusal kNotInteger{"22P02", "the value is not an integer"};
 constexpr Refusal kNotNumber{"22P02", "the value is not a number"};
 constexpr Refusal kInexact{"22003", "the integer has more digits than a double precision holds"};
@@ -23,47 +21,6 @@ constexpr Refusal kNotBoolean{"22P02", "the value is neither 0, 1 nor a word for
 constexpr Refusal kNotTime{"22007", "the value is not a date or time in ISO form"};
 constexpr Refusal kNotJson{"22P02", "the value is not JSON"};
 constexpr Refusal kBlobAsText{"42804", "the value is a blob in a column of text"};
-
-// Length of the sequence that `lead` begins, 0 where none does; `low` and `high` bound the second byte.
-int utf8_length(unsigned char lead, unsigned char& low, unsigned char& high) {
-  low = 0x80;
-  high = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) return 2;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-    return 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-    return 4;
-  }
-  return 0;
-}
-
-// The length of the valid character that `bytes` begin with, 0 where there is none.
-std::size_t character_length(std::string_view bytes) {
-  const auto lead = static_cast<unsigned char>(bytes[0]);
-  if (lead < 0x80) return 1;
-  unsigned char low, high;
-  const auto length = static_cast<std::size_t>(utf8_length(lead, low, high));
-  if (length == 0 || bytes.size() < length) return 0;
-  const auto second = static_cast<unsigned char>(bytes[1]);
-  if (second < low || second > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
-
-// Eight bytes that are ASCII and not NUL, which is most of all text.
-bool eight_plain(const char* p) {
-  std::uint64_t word;
-  std::memcpy(&word, p, sizeof word);
-  const std::uint64_t zeros = (word - 0x0101010101010101ULL) & ~word;
-  return ((word | zeros) & 0x8080808080808080ULL) == 0;
-}
 
 std::string_view render(std::int64_t number, Value& value) {
   const auto end = std::to_chars(value.scratch, value.scratch + sizeof value.scratch, number);
@@ -271,32 +228,6 @@ Refusal decode(const Cell& cell, PgType type, TextCheck how, Value& value) {
       return decode_jsonb(cell, how, value);
   }
   return kNotNumber;
-}
-
-Refusal check_text(std::string_view bytes) {
-  while (!bytes.empty()) {
-    if (bytes.size() >= 8 && eight_plain(bytes.data())) {
-      bytes.remove_prefix(8);
-      continue;
-    }
-    if (bytes[0] == '\0') return kNulInText;
-    const std::size_t length = character_length(bytes);
-    if (length == 0) return kBadUtf8;
-    bytes.remove_prefix(length);
-  }
-  return {};
-}
-
-std::string printable(std::string_view bytes, std::size_t max) {
-  std::string text;
-  while (!bytes.empty()) {
-    const std::size_t length = character_length(bytes);
-    const bool shown = length > 1 || (length == 1 && static_cast<unsigned char>(bytes[0]) >= 0x20 && bytes[0] != 0x7F);
-    if (text.size() + std::max<std::size_t>(length, 1) > max) break;
-    text += shown ? bytes.substr(0, length) : "?";
-    bytes.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return text;
 }
 
 }  // namespace rowhouse::bridge

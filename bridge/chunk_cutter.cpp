@@ -82,7 +82,7 @@ std::uint64_t ChunkCutter::add(const RowReader& reader, bool set_aside) {
     append_cell(row_, cell);
     bytes_ += sizeof cell.integer + cell.bytes.size();
   }
-  digests_.push_back(XXH3_64bits(row_.data(), row_.size()));
+  digests_.push_back(XXH3_64bits_withSeed(row_.data(), row_.size(), limits_.salt));
   const bool may_end = bytes_ >= limits_.bytes / kSoftBytes || digests_.size() >= limits_.rows / kSoftRows;
   full_ = bytes_ >= limits_.bytes || digests_.size() >= limits_.rows ||
           (may_end && XXH3_64bits(key_to_.data(), key_to_.size()) % kRowsPerEnd == 0);
@@ -90,7 +90,8 @@ std::uint64_t ChunkCutter::add(const RowReader& reader, bool set_aside) {
 }
 
 ChunkIdentity ChunkCutter::identity() const {
-  const XXH128_hash_t hash = XXH3_128bits(digests_.data(), digests_.size() * sizeof(std::uint64_t));
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(
+      digests_.data(), digests_.size() * sizeof(std::uint64_t), limits_.salt);
   return {key_from_, key_to_, rows(), hex_of(hash)};
 }
 

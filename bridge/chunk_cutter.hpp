@@ -25,6 +25,7 @@ struct ChunkIdentity {
 struct ChunkLimits {
   std::size_t bytes = 4 * 1024 * 1024;  ///< of the rows' values in SQLite; one row may exceed it
   std::size_t rows = 50000;
+  std::uint64_t salt = 0;  ///< of the digests: rows that are kept in another way are other rows
 };
 
 /// Is shown the rows of a table one by one, in order, and says when a chunk is full.

@@ -47,6 +47,7 @@ void Chunk::clear() {
   refused.clear();
   rejects.clear();
   identity = {};
+  repaired.clear();
 }
 
 void set_row_aside(Chunk& chunk, std::size_t row, const char* sqlstate, const char* reason) {
@@ -76,8 +77,17 @@ std::size_t CopyStream::read(std::span<char> buffer) {
   return copied;
 }
 
+namespace {
+
+ChunkLimits salted(ChunkLimits limits, const TablePlan& plan) {
+  limits.salt = plan.text_policy.salt();
+  return limits;
+}
+
+}  // namespace
+
 CopyEncoder::CopyEncoder(const Table& table, const TablePlan& plan, std::string tenant, const EncoderLimits& limits)
-    : plan_(plan), tenant_(std::move(tenant)), limits_(limits), cutter_(table, limits.chunk) {}
+    : plan_(plan), tenant_(std::move(tenant)), limits_(limits), cutter_(table, salted(limits.chunk, plan)) {}
 CopyEncoder::~CopyEncoder() = default;
 
 // The reader has all columns of the table in order, then the rowid where the plan keeps it.
@@ -88,10 +98,12 @@ Status CopyEncoder::map_columns(const Table& table) {
   };
   columns_.push_back({plan_.tenant_column, "", PgType::text});
   cells_.push_back(0);
+  repairs_.push_back(false);
   for (const ColumnPlan& column : plan_.columns) {
     if (!column.source_name.empty() && !table.find(column.source_name)) continue;
     columns_.push_back({column.name, column.source_name, column.type});
     cells_.push_back(place(column.source_name));
+    repairs_.push_back(plan_.repairs(column));
   }
   for (const std::string& column : plan_.source_tenant_columns) {
     if (table.find(column)) tenant_cells_.emplace_back(column, place(column));
@@ -168,14 +180,22 @@ void CopyEncoder::encode_row(Chunk& chunk) {
   chunk.bytes += static_cast<char>(count >> 8);
   chunk.bytes += static_cast<char>(count);
   Value value;
+  std::size_t repaired = 0;
   value.bytes = tenant_;
   append_binary(chunk.bytes, PgType::text, value);
   for (std::size_t i = 1; i < columns_.size(); ++i) {
-    const Cell& cell = cell_of(i);
+    Cell cell = cell_of(i);
+    TextCheck how = TextCheck::none;
     value.bytes = {};
-    if (const Refusal refusal = decode(cell, columns_[i].type, TextCheck::none, value)) {
+    if (repairs_[i] && cell.storage_class == StorageClass::text &&
+        repair_text(cell.bytes, columns_[i].type, plan_.text_policy, kept_)) {
+      cell.bytes = kept_;
+      how = TextCheck::json;  // here, where the value as found is at hand
+      ++repaired;
+    }
+    if (const Refusal refusal = decode(cell, columns_[i].type, how, value)) {
       chunk.bytes.resize(start);
-      reject(chunk, columns_[i].source_name, &cell, refusal);
+      reject(chunk, columns_[i].source_name, &cell_of(i), refusal);
       return;
     }
     if (value.null && plan_.integrated_objects && columns_[i].name == "platform") {
@@ -185,11 +205,12 @@ void CopyEncoder::encode_row(Chunk& chunk) {
     // Before it is added: neither our memory nor a length word may overflow.
     if (chunk.bytes.size() - start + value.bytes.size() > limits_.row_bytes) {
       chunk.bytes.resize(start);
-      reject(chunk, columns_[i].source_name, &cell, kTooLong);
+      reject(chunk, columns_[i].source_name, &cell_of(i), kTooLong);
       return;
     }
     append_binary(chunk.bytes, columns_[i].type, value);
   }
+  if (repaired > 0) chunk.repaired[chunk.rows()] = repaired;
   chunk.row_ends.push_back(chunk.bytes.size());
   chunk.keys.push_back(reader_->key());
 }

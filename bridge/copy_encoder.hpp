@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,6 +45,7 @@ struct Chunk {
   std::vector<bool> refused;          ///< encoded rows that did not get in; each has its entry in `rejects`
   std::vector<Reject> rejects;        ///< rows that did not get in
   ChunkIdentity identity;             ///< of all its rows, rejects included
+  std::map<std::size_t, std::size_t> repaired;  ///< by row, how many of its values the text policy changed
 
   std::size_t rows() const { return row_ends.size(); }
   std::size_t row_begin(std::size_t row) const { return row == 0 ? 0 : row_ends[row - 1]; }
@@ -117,6 +119,8 @@ class CopyEncoder {
   std::unique_ptr<RowReader> reader_;
   std::vector<CopyColumn> columns_;
   std::vector<std::size_t> cells_;  ///< where the reader has each of columns_ but the first
+  std::vector<bool> repairs_;       ///< by column, whether the text policy may change its values
+  std::string kept_;                ///< the last value that it changed
   std::vector<std::pair<std::string, std::size_t>> tenant_cells_;  ///< the source's own tenant columns, and where
   std::vector<std::int64_t> superseded_;
   std::int64_t rows_read_ = 0;

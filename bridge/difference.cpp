@@ -49,11 +49,13 @@ PackedMarks Difference::marks(const Chunk& chunk, const std::vector<std::size_t>
 PackedMarks marks_of(const Chunk& chunk, const KeyColumns& key) { return Difference(key).marks(chunk); }
 
 Result<ChunkMatch> match_chunks(const Source& source, const Table& table, const std::vector<ChunkIdentity>& entries,
-                                const std::vector<bool>& due) {
+                                const std::vector<bool>& due, std::uint64_t salt) {
   ChunkMatch match;
   std::unordered_map<std::string, std::size_t> open;
   for (std::size_t i = 0; i < entries.size(); ++i) open.emplace(entries[i].digest + entries[i].key_from, i);
-  Result<std::unique_ptr<ChunkScanner>> scanner = ChunkScanner::open(source, table);
+  ChunkLimits limits;
+  limits.salt = salt;
+  Result<std::unique_ptr<ChunkScanner>> scanner = ChunkScanner::open(source, table, limits);
   if (!scanner.ok()) return scanner.status();
   ChunkIdentity chunk;
   for (;;) {

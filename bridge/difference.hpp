@@ -50,6 +50,6 @@ struct ChunkMatch {
 };
 /// Reads the table once. Entries that are `due` are stale, and their chunks missing, though the file has them.
 Result<ChunkMatch> match_chunks(const Source& source, const Table& table, const std::vector<ChunkIdentity>& entries,
-                                const std::vector<bool>& due);
+                                const std::vector<bool>& due, std::uint64_t salt = 0);
 
 }  // namespace rowhouse::bridge

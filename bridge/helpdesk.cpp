@@ -90,6 +90,10 @@ const HelpdeskColumn* helpdesk_column(const std::string& source_name) {
   return nullptr;
 }
 
+bool is_object_key(const std::string& column) {
+  return column == "platform" || column == "object_type" || column == "original_id";
+}
+
 Result<std::vector<std::int64_t>> superseded_rows(const Source& source, const Table& table) {
   std::vector<std::int64_t> superseded;
   Result<bool> repeats = may_repeat(source, table);

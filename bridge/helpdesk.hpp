@@ -26,6 +26,9 @@ bool is_integrated_objects(const Table& table);
 /// The column of rowhouse's integrated_objects that a source column feeds, or null for a column it does not have.
 const HelpdeskColumn* helpdesk_column(const std::string& source_name);
 
+/// Whether the column is part of what tells an object from others of its tenant.
+bool is_object_key(const std::string& column);
+
 /// Rowids, ascending, of rows that a later update of the same object (platform, object_type, original_id) supersedes.
 /// Unique keys do not bite where the platform is NULL, so a file may hold an object more than once.
 Result<std::vector<std::int64_t>> superseded_rows(const Source& source, const Table& table);

@@ -96,6 +96,7 @@ class TablePlanner {
     known_ = known_table(options_.target, first().name);
     plan_.name = known_ ? known_->name : fit_name(first().name);
     plan_.tenant_column = options_.tenant_column;
+    plan_.text_policy = options_.text_policy;
     plan_.integrated_objects = std::all_of(versions_.begin(), versions_.end(), [](const TableProfile* version) {
       return is_integrated_objects(version->table);
     });
@@ -190,7 +191,8 @@ class TablePlanner {
     if (is_tenant_column(name)) return;
     ColumnPlan column;
     column.source_name = name;
-    const TypeDecision decision = decide_type(merged.column.declared_type, merged.profile, in_key(name));
+    const TypeDecision decision = decide_type(merged.column.declared_type, merged.profile, in_key(name),
+                                              options_.text_policy.on_invalid_utf8 == OnInvalidUtf8::bytea);
     column.evidence = decision.evidence;
     const HelpdeskColumn* known = plan_.integrated_objects ? helpdesk_column(name) : nullptr;
     if (known && !plan_.find(known->name)) {
@@ -308,6 +310,13 @@ const ColumnPlan* TablePlan::identity() const {
     if (column.identity) return &column;
   }
   return nullptr;
+}
+
+bool TablePlan::repairs(const ColumnPlan& column) const {
+  const auto names = [&](const std::string& name) { return name == column.name; };
+  return text_policy.changes_values() && (column.type == PgType::text || column.type == PgType::jsonb) &&
+         !column.source_name.empty() && std::none_of(primary_key.begin(), primary_key.end(), names) &&
+         !(integrated_objects && is_object_key(column.name));
 }
 
 const TablePlan* Plan::find_source(const std::string& source_table) const {

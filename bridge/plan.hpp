@@ -8,6 +8,7 @@
 
 #include "bridge/catalog.hpp"
 #include "bridge/names.hpp"
+#include "bridge/text_policy.hpp"
 #include "bridge/types.hpp"
 
 namespace rowhouse::bridge {
@@ -26,6 +27,7 @@ struct TargetNames {
 struct PlanOptions {
   std::string tenant_column = "company_id";
   bool count_known = true;    ///< count the rows of tables whose types are known beforehand
+  TextPolicy text_policy;
   bool examine_text = false;  ///< look at every text for NUL and bad UTF-8, and at the helpdesk's JSON and times
   /// Says which tables of a file are profiled, by their names there; all where it is empty.
   std::function<bool(const std::string&)> wants_table;
@@ -111,6 +113,7 @@ struct TablePlan {
   std::vector<std::string> primary_key;  ///< names in PostgreSQL, without the tenant column
   bool keyed_by_rowid = false;           ///< the key is a column that takes SQLite's rowid
   bool integrated_objects = false;       ///< the helpdesk's table: the core makes it, natural keys decide
+  TextPolicy text_policy;                ///< for the columns that repairs() names
   std::int64_t identity_floor = 0;       ///< the highest id that AUTOINCREMENT has used up
   std::vector<KeyPlan> unique_keys;
   std::vector<IndexPlan> indexes;
@@ -122,6 +125,8 @@ struct TablePlan {
   const ColumnPlan* find_source(const std::string& source_name) const;
   /// The column that numbers the rows, or null.
   const ColumnPlan* identity() const;
+  /// Whether the text policy may change values of this column. Never in a key: a changed key is another row's.
+  bool repairs(const ColumnPlan& column) const;
 };
 
 struct Plan {

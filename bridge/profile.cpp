@@ -29,6 +29,10 @@ bool is_tenant(const Cell& cell, const std::string& tenant) {
          value.bytes == tenant;
 }
 
+bool reads_all_text(const PlanOptions& options) {
+  return options.examine_text || options.text_policy.on_invalid_utf8 == OnInvalidUtf8::bytea;
+}
+
 struct ColumnReader {
   DeclaredKind kind = DeclaredKind::none;
   bool reads_bytes = false;
@@ -46,7 +50,7 @@ std::vector<ColumnReader> column_readers(const Table& table, const PlanOptions& 
       if (known->type == PgType::timestamptz) readers[i].kind = DeclaredKind::time;
     }
     readers[i].reads_bytes =
-        options.examine_text || needs_text(readers[i].kind) || static_cast<int>(i) == tenant_column;
+        reads_all_text(options) || needs_text(readers[i].kind) || static_cast<int>(i) == tenant_column;
   }
   return readers;
 }
@@ -71,6 +75,7 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
                     TableProfile& profile) {
   const Table& table = profile.table;
   const int tenant_column = tenant_column_index(table, options);
+  const bool reads_text = reads_all_text(options);
   const std::vector<ColumnReader> readers = column_readers(table, options, tenant_column);
   std::string sql;
   for (const Column& column : table.columns) sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.name);
@@ -90,8 +95,11 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
       }
       profile.columns[i].add(cell, readers[i].kind);
       if (i == tenant_column && !is_tenant(cell, tenant)) ++profile.tenant_mismatches;
-      if (options.examine_text && cell.storage_class == StorageClass::text && check_text(cell.bytes))
-        ++profile.columns[i].bad_text;
+      if (reads_text && cell.storage_class == StorageClass::text && check_text(cell.bytes)) {
+        const TextFaults faults = find_faults(cell.bytes);
+        profile.columns[i].nul_texts += faults.nul;
+        profile.columns[i].invalid_texts += faults.invalid_utf8;
+      }
     }
   }
   Status status;

@@ -106,7 +106,8 @@ std::string describe(std::string_view declared_type, const ColumnProfile& profil
   append_count(out, profile.nulls, "null");
   if (out.back() == ' ') out += "no rows";
   if (!profile.odd_value.empty()) out += "; not all fit the declared type, as \"" + profile.odd_value + "\"";
-  if (profile.bad_text > 0) out += "; " + std::to_string(profile.bad_text) + " with NUL or bad UTF-8";
+  if (profile.nul_texts > 0) out += "; " + std::to_string(profile.nul_texts) + " with NUL";
+  if (profile.invalid_texts > 0) out += "; " + std::to_string(profile.invalid_texts) + " not UTF-8";
   return out;
 }
 
@@ -205,11 +206,13 @@ void ColumnProfile::add(const ColumnProfile& other) {
   not_time += other.not_time;
   with_zone += other.with_zone;
   not_json += other.not_json;
-  bad_text += other.bad_text;
+  nul_texts += other.nul_texts;
+  invalid_texts += other.invalid_texts;
   if (odd_value.empty()) odd_value = other.odd_value;
 }
 
-TypeDecision decide_type(std::string_view declared_type, const ColumnProfile& profile, bool in_key) {
+TypeDecision decide_type(std::string_view declared_type, const ColumnProfile& profile, bool in_key,
+                         bool invalid_as_bytea) {
   const DeclaredKind kind = declared_kind(declared_type);
   const bool reads_words = needs_text(kind) && !in_key;
   TypeDecision decision;
@@ -221,6 +224,7 @@ TypeDecision decide_type(std::string_view declared_type, const ColumnProfile& pr
   } else {
     decision.type = type_of_classes(profile, kind);
   }
+  if (invalid_as_bytea && decision.type == PgType::text && profile.invalid_texts > 0) decision.type = PgType::bytea;
   decision.evidence = describe(declared_type, profile);
   return decision;
 }

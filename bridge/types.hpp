@@ -36,7 +36,8 @@ struct ColumnProfile {
   std::int64_t not_time = 0;            ///< texts that are no date and no timestamp of PostgreSQL's precision
   std::int64_t with_zone = 0;           ///< timestamps that name a zone
   std::int64_t not_json = 0;            ///< texts that jsonb would refuse; counted for declared JSON only
-  std::int64_t bad_text = 0;            ///< texts that hold NUL or are not UTF-8
+  std::int64_t nul_texts = 0;           ///< texts that hold NUL, where texts were looked at
+  std::int64_t invalid_texts = 0;       ///< texts that are not UTF-8, where texts were looked at
   std::string odd_value;                ///< the first text that spoke against the declared kind, cut to 40 bytes
 
   void add(const Cell& cell, DeclaredKind kind);
@@ -52,6 +53,8 @@ struct TypeDecision {
 };
 
 /// A type that holds every stored value. `in_key`: the column is part of a key, where times and JSON stay text.
-TypeDecision decide_type(std::string_view declared_type, const ColumnProfile& profile, bool in_key);
+/// `invalid_as_bytea`: text that is not UTF-8 makes a column bytea, rather than its rows rejects.
+TypeDecision decide_type(std::string_view declared_type, const ColumnProfile& profile, bool in_key,
+                         bool invalid_as_bytea = false);
 
 }  // namespace rowhouse::bridge

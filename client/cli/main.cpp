@@ -48,6 +48,25 @@ void add_sources(CLI::App* command, Options& options) {
       ->envname("ROWHOUSE_SKIP_INTEGRITY_CHECK");
 }
 
+void add_values(CLI::App* command, Options& options) {
+  using rowhouse::OnInvalidUtf8;
+  using rowhouse::OnNul;
+  // Described here: CLI11 would show the numbers, too.
+  command->add_option("--on-nul", options.on_nul, "A NUL in text: reject the row, strip it, or replace it with U+2400")
+      ->envname("ROWHOUSE_ON_NUL")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, OnNul>{
+          {"reject", OnNul::reject}, {"strip", OnNul::strip}, {"replace", OnNul::replace}}))
+      ->option_text("reject|strip|replace (Env:ROWHOUSE_ON_NUL)");
+  command
+      ->add_option("--on-invalid-utf8", options.on_invalid_utf8,
+                   "Text that is not UTF-8: reject the row, replace the bytes with U+FFFD, or make the column bytea")
+      ->envname("ROWHOUSE_ON_INVALID_UTF8")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, OnInvalidUtf8>{{"reject", OnInvalidUtf8::reject},
+                                                                               {"replace", OnInvalidUtf8::replace},
+                                                                               {"bytea", OnInvalidUtf8::bytea}}))
+      ->option_text("reject|replace|bytea (Env:ROWHOUSE_ON_INVALID_UTF8)");
+}
+
 void add_target(CLI::App* command, Options& options) {
   // The environment is read later: help must not show what may hold a password.
   command->add_option("--to", options.to, "The PostgreSQL database")->type_name("URL (Env:DATABASE_URL)");
@@ -117,6 +136,7 @@ int main(int argc, char** argv) {
 
   CLI::App* plan = command(app, "plan", "Say what would be made of the files, and why", rowhouse::cli::run_plan);
   add_sources(plan, options);
+  add_values(plan, options);
   plan->add_flag("--ddl", options.ddl, "Print the SQL instead")->envname("ROWHOUSE_DDL");
   for (auto [name, help, function] :
        {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what changed", &rowhouse::cli::run_migrate),
@@ -124,6 +144,7 @@ int main(int argc, char** argv) {
         std::tuple("verify", "Compare every cell of the files with PostgreSQL", &rowhouse::cli::run_verify)}) {
     CLI::App* added = command(app, name, help, function);
     add_sources(added, options);
+    add_values(added, options);
     add_target(added, options);
     if (function != &rowhouse::cli::run_verify) add_copying(added, options);
     if (function == &rowhouse::cli::run_migrate)

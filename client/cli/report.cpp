@@ -108,10 +108,13 @@ std::string summary(const MigrationReport& report) {
     sum.updated += table.updated;
     sum.deleted += table.deleted;
     sum.rejected += table.rejected;
+    sum.repaired += table.repaired;
   }
   return number(sum.rows) + " rows copied, " +
          (sum.updated + sum.deleted > 0 ? number(sum.updated) + " updated, " + number(sum.deleted) + " deleted, " : "") +
-         number(sum.rejected) + " set aside in rowhouse.import_reject, " + number(report.failures.size()) +
+         number(sum.rejected) + " set aside in rowhouse.import_reject, " +
+         (sum.repaired > 0 ? number(sum.repaired) + " values changed by --on-nul or --on-invalid-utf8, " : "") +
+         number(report.failures.size()) +
          " files refused, " + in_seconds(report.seconds) + "\n";
 }
 
@@ -243,6 +246,7 @@ nlohmann::json to_json(const MigrationReport& report) {
                                                {"present", table.present},
                                                {"conflicts", table.conflicts},
                                                {"rejected", table.rejected},
+                                               {"repaired", table.repaired},
                                                {"unchanged", table.unchanged}}));
   }
   out["notes"] = report.notes;

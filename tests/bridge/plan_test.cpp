@@ -184,15 +184,15 @@ TEST(Plan, LetsNothingOutOfItsQuotes) {
             "  PRIMARY KEY (\"company_id\", \"source_rowid\")\n)");
 }
 
-TEST(Plan, NamesTablesThatAreTooWide) {
+TEST(Plan, RefusesFilesWithTablesThatAreTooWide) {
+  Folder folder;
   std::string sql = "CREATE TABLE t(c0";
   for (int i = 1; i < 2000; ++i) sql += ", c" + std::to_string(i);
-  const PlannedFiles files({sql + "); INSERT INTO t(c7) VALUES (1)"});
-  EXPECT_TRUE(has_note(files.table("t").notes, "too many columns"));
-  const auto encoder =
-      bridge::CopyEncoder::open(*files.sources[0], files.profiles[0].tables[0].table, files.table("t"), "acme");
-  ASSERT_FALSE(encoder.ok());
-  EXPECT_STREQ(encoder.status().sqlstate, "54011");
+  make_database(folder.path("file.db"), sql + "); INSERT INTO t(c7) VALUES (1)");
+  const auto profile = bridge::profile_file(*open_source(folder, "file.db"), "acme", {});
+  ASSERT_FALSE(profile.ok());
+  EXPECT_STREQ(profile.status().sqlstate, "54011");
+  EXPECT_EQ(profile.status().message, "table \"t\" has too many columns");
 }
 
 }  // namespace

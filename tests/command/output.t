@@ -43,7 +43,7 @@ is "$(json '.tables[0] | keys | join(" ")')" 'columns ddl name notes primary_key
 is "$(json '.tables[0].columns[0] | keys | join(" ")')" 'evidence name source_name type' 'plan: a column'
 document migrate 'command failures notes rowhouse seconds tables' migrate "$data" --to "$url"
 is "$(json '.tables[0] | keys | join(" ")')" \
-  'conflicts deleted present rejected rows source source_table table tenant unchanged updated' 'migrate: a table'
+  'conflicts deleted present rejected repaired rows source source_table table tenant unchanged updated' 'migrate: a table'
 document verify 'command equal failures rowhouse tables' verify "$data" --to "$url"
 is "$(json '.tables[0] | keys | join(" ")')" \
   'different examples missing rejected rows source source_table table tenant unexpected' 'verify: a table'

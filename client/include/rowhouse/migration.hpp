@@ -48,12 +48,20 @@ enum class OnConflict {
   kSource,  ///< the file's overwrites it
   kFail,    ///< nothing of the file's changes is taken
 };
+/// What becomes of a NUL in text, which PostgreSQL can't hold: the row is set aside, the NUL is left out, or it becomes
+/// U+2400.
+enum class OnNul { reject, strip, replace };
+/// What becomes of text that is not UTF-8: the row is set aside, each wrong byte becomes U+FFFD, or the column becomes
+/// bytea.
+enum class OnInvalidUtf8 { reject, replace, bytea };
 
 struct MigrationOptions {
   std::string schema = "public";  ///< where the tables are or are made
   std::string tenant_column = "company_id";
   std::string scratch_directory;  ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
   bool check_integrity = true;    ///< SQLite's integrity check before anything of a file is copied
+  OnNul on_nul = OnNul::reject;   ///< never in a key; verify() compares by it, too
+  OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;  ///< the same
   std::size_t jobs = 1;           ///< connections at work, 1 to 64, each with a thread
   OnConflict on_conflict = OnConflict::kKeep;
   bool retry_rejects = false;                ///< try rows again that earlier runs have set aside
@@ -111,6 +119,7 @@ struct TableOutcome {
   std::int64_t deleted = 0;   ///< gone from the file since their import, deleted
   std::int64_t conflicts = 0;  ///< changed or deleted in the file, but changed in PostgreSQL too: kept
   std::int64_t rejected = 0;  ///< now, in rowhouse.import_reject
+  std::int64_t repaired = 0;  ///< values that on_nul or on_invalid_utf8 changed, in the rows sent
   bool unchanged = false;     ///< the ledger has every chunk of this table as it is: nothing was sent
 };
 

@@ -198,6 +198,12 @@ std::int64_t ChunkPutter::remove(const TableWork& work, const std::vector<std::s
   }
 }
 
+std::int64_t count_repaired(const bridge::Chunk& chunk) {
+  std::int64_t repaired = 0;
+  for (const auto& [row, values] : chunk.repaired) repaired += chunk.refused[row] ? 0 : static_cast<std::int64_t>(values);
+  return repaired;
+}
+
 ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk) {
   ChunkRecord record;
   record.source_table = work.table.name;
@@ -260,6 +266,7 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, PostgresConnection& con
           std::count(part.chunk.refused.begin(), part.chunk.refused.end(), false));
     }
     outcome.rejected += static_cast<std::int64_t>(part.chunk.rejects.size());
+    outcome.repaired += count_repaired(part.chunk);
     records.push_back(record_of(*part.work, part.chunk));
     records.back().xids = xids;
   }

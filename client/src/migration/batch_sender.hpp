@@ -55,6 +55,9 @@ class ChunkPutter {
   const std::set<ForeignKeyInTheWay>& fixed_;
 };
 
+// Values of a chunk's rows in the table that the text policy changed.
+std::int64_t count_repaired(const bridge::Chunk& chunk);
+
 // A chunk's entry in the ledger.
 ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk);
 

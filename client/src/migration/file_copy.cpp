@@ -86,6 +86,7 @@ void add_counts(TableOutcome& to, const TableOutcome& done) {
   to.deleted += done.deleted;
   to.present += done.present;
   to.rejected += done.rejected;
+  to.repaired += done.repaired;
   to.conflicts += done.conflicts;
 }
 
@@ -274,6 +275,7 @@ void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, Tab
     write_records(connection_, place_, {record});
     change.outcome.conflicts += static_cast<std::int64_t>(kept_back.size());
     change.outcome.rejected += static_cast<std::int64_t>(chunk.rejects.size());
+    change.outcome.repaired += count_repaired(chunk);
     run_.advance(source_, work.plan.name, chunk.identity.rows);
   }
 }

@@ -21,7 +21,7 @@ TableLook compare(const bridge::Source& file, const bridge::Table& table, const 
     identities.push_back(entry.identity);
     due.push_back(is_due(entry, options));
   }
-  bridge::Result<bridge::ChunkMatch> match = bridge::match_chunks(file, table, identities, due);
+  bridge::Result<bridge::ChunkMatch> match = bridge::match_chunks(file, table, identities, due, text_policy(options).salt());
   if (!match.ok()) throw_status(match.status());
   TableLook look{table.name, true, std::move(match.value().missing), {}, match.value().missing_rows};
   for (std::size_t place : match.value().stale) look.stale.push_back(entries[place].id);

@@ -79,6 +79,13 @@ std::string folded(const std::string& id) {
   return folded;
 }
 
+bridge::PlanOptions plan_options(const MigrationOptions& options) {
+  bridge::PlanOptions how;
+  how.tenant_column = options.tenant_column;
+  how.text_policy = detail::text_policy(options);
+  return how;
+}
+
 }  // namespace
 
 std::vector<MigrationSource> find_sources(const std::vector<std::string>& paths,
@@ -189,8 +196,7 @@ void read_whole(const MigrationSource& source, const MigrationOptions& options, 
 
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
                                    const MigrationOptions& options, bool examine_text) {
-  bridge::PlanOptions how;
-  how.tenant_column = options.tenant_column;
+  bridge::PlanOptions how = plan_options(options);
   how.examine_text = examine_text;
   bridge::Result<bridge::FileProfile> profile = bridge::profile_file(file, source.tenant, how);
   if (!profile.ok()) throw_status(profile.status());
@@ -224,9 +230,8 @@ std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& so
 
 bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationOptions& options,
                         const bridge::TargetNames& target) {
-  bridge::PlanOptions how;
+  bridge::PlanOptions how = plan_options(options);
   how.target = target;
-  how.tenant_column = options.tenant_column;
   std::vector<bridge::FileProfile> profiles;
   for (const ProfiledFile& file : files) profiles.push_back(file.profile);
   return bridge::make_plan(profiles, how);
@@ -237,6 +242,10 @@ const bridge::TableProfile* find_table(const bridge::FileProfile& profile, const
     if (sqlite3_stricmp(table.table.name.c_str(), plan.source_name.c_str()) == 0) return &table;
   }
   return nullptr;
+}
+
+bridge::TextPolicy text_policy(const MigrationOptions& options) {
+  return {static_cast<bridge::OnNul>(options.on_nul), static_cast<bridge::OnInvalidUtf8>(options.on_invalid_utf8)};
 }
 
 void report_progress(const MigrationOptions& options, const MigrationProgress& progress) {

@@ -51,6 +51,8 @@ bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationO
 // The table of the file's profile that feeds `plan`, or null when this file has none.
 const bridge::TableProfile* find_table(const bridge::FileProfile& profile, const bridge::TablePlan& plan);
 
+bridge::TextPolicy text_policy(const MigrationOptions& options);
+
 void report_progress(const MigrationOptions& options, const MigrationProgress& progress);
 void check_interrupted(const MigrationOptions& options);
 

@@ -32,6 +32,7 @@ class TableComparison {
     for (const bridge::ColumnPlan& column : plan.columns) {
       const bool there = column.source_name.empty() || table.find(column.source_name);
       cell_of_.push_back(there ? static_cast<int>(read.size()) : -1);
+      repairs_.push_back(plan.repairs(column));
       if (there) read.push_back(column.source_name);
     }
     bridge::Result<std::unique_ptr<bridge::RowReader>> reader = bridge::RowReader::open(file, table, read, order);
@@ -83,11 +84,20 @@ class TableComparison {
     return 0;
   }
 
+  // The cell as the text policy keeps it.
+  bridge::Cell kept_cell(std::size_t column) {
+    bridge::Cell kept = cell(column);
+    if (repairs_[column] && kept.storage_class == bridge::StorageClass::text &&
+        bridge::repair_text(kept.bytes, plan_.columns[column].type, plan_.text_policy, kept_))
+      kept.bytes = kept_;
+    return kept;
+  }
+
   void compare(const Fields& target) {
     bool equal = true;
     for (std::size_t i = 0; i < plan_.columns.size(); ++i) {
       const bridge::ColumnPlan& column = plan_.columns[i];
-      if (cell_of_[i] < 0 || detail::same_value(cell(i), target[i], column.type)) continue;
+      if (cell_of_[i] < 0 || detail::same_value(kept_cell(i), target[i], column.type)) continue;
       if (plan_.integrated_objects && column.name == "platform" &&
           cell(i).storage_class == bridge::StorageClass::null && target[i] == bridge::kDefaultPlatform)
         continue;
@@ -118,6 +128,8 @@ class TableComparison {
   std::unique_ptr<bridge::RowReader> reader_;
   std::vector<std::size_t> key_;
   std::vector<int> cell_of_;
+  std::vector<bool> repairs_;
+  std::string kept_;
   bool more_ = false;
 };
 
