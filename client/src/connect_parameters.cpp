@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "rowhouse/error.hpp"
+
 namespace rowhouse::detail {
 namespace {
 
@@ -32,10 +34,17 @@ ConnectParameters::ConnectParameters(const Url& url, const PostgresOptions& opti
   if (!url.user().empty()) add("user", url.user());
   if (url.password()) add("password", *url.password());
   if (!url.database().empty()) add("dbname", url.database());
+  std::string settings;  // the URL's own come later, and win
+  if (options.statement_timeout.count() > 0)
+    settings = "-c statement_timeout=" + std::to_string(options.statement_timeout.count());
   for (const auto& [name, value] : url.parameters()) {
     check_known(name);
-    add(name, value);
+    if (name == "options")
+      settings += ' ' + value;
+    else
+      add(name, value);
   }
+  if (!settings.empty()) add("options", settings);
 }
 
 std::vector<const char*> ConnectParameters::pointers(std::string Item::*member) const {

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "postgres_connection.hpp"
+#include "postgres_wire.hpp"
 
 namespace rowhouse::detail {
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "call_limits.hpp"
 #include "rowhouse/database_manager.hpp"
 #include "rowhouse/session.hpp"
 
@@ -30,23 +32,51 @@ class ResultData {
   virtual std::size_t affected_rows() const noexcept = 0;
 };
 
+// For whom a transaction is.
+struct Identity {
+  std::optional<std::string> tenant{};
+  std::optional<LoginToken> login{};  // proves the tenant where the database is sealed
+  bool read_only = false;             // all transactions are, the server may be a replica
+};
+
+// One statement of a caller.
+struct Call {
+  std::string_view sql;
+  std::span<const Value> parameters;
+  std::chrono::milliseconds statement_timeout{0};  // the server's, for this statement alone
+  const RowSink* sink = nullptr;                   // takes the rows; null: the result has them
+};
+
 // What Session and Transaction need of a database.
 class Connection {
  public:
+  using Clock = std::chrono::steady_clock;
+
   virtual ~Connection() = default;
   virtual Database database() const noexcept = 0;
-  virtual Result execute(std::string_view sql, std::span<const Value> parameters) = 0;
-  // One statement in a transaction of its own for this tenant.
-  virtual Result execute_alone(const std::string& tenant, std::string_view sql, std::span<const Value> parameters) = 0;
-  virtual void begin(const TransactionOptions& options, const std::optional<std::string>& tenant) = 0;
+  virtual Result execute(const Call& call) = 0;
+  // One statement in a transaction of its own, in one round trip.
+  virtual Result execute_alone(const Identity& identity, const Call& call) = 0;
+  // COPY ... FROM STDIN: `fill` writes to the buffer and returns how much; 0 is the end. PostgreSQL alone.
+  virtual std::size_t copy_in(std::string_view sql, const std::function<std::size_t(std::span<char>)>& fill) = 0;
+  // COPY ... TO STDOUT: `take` gets one message after the other. PostgreSQL alone.
+  virtual std::size_t copy_out(std::string_view sql, const std::function<void(std::string_view)>& take) = 0;
+  virtual void begin(const TransactionOptions& options, const Identity& identity) = 0;
   virtual void commit() = 0;
   virtual void rollback() = 0;  // nothing to do when no transaction is open
   virtual void savepoint(const std::string& name) = 0;
   virtual void rollback_to(const std::string& name) = 0;
   virtual void release(const std::string& name) = 0;
-  virtual bool usable() noexcept = 0;
-  virtual void reset() = 0;  // session state as after connecting
+  // Of every call from now on.
+  virtual void set_limits(const CallLimits& limits) = 0;
+  virtual bool usable() noexcept = 0;  // as far as is known without asking
+  virtual void ping() = 0;             // asks; throws when there is no answer in time
+  virtual void reset() = 0;            // session state as after connecting
   virtual void cancel() noexcept = 0;
+
+  // The pool's notes.
+  Clock::time_point made = Clock::now();
+  Clock::time_point returned{};
 };
 
 std::unique_ptr<Connection> connect_postgres(const Url& url, const DatabaseOptions& options);

@@ -30,7 +30,8 @@ constexpr std::array kKindRules{
     KindRule{"58", ErrorKind::kResource},
 };
 
-constexpr std::array<std::string_view, 7> kRetryable{"40001", "40P01", "55P03", "08006", "57P01", "57P02", "57P03"};
+constexpr std::array<std::string_view, 8> kRetryable{"40001", "40P01", "55P03", "08006",
+                                                     "57P01", "57P02", "57P03", "26000"};
 
 }  // namespace
 

@@ -8,31 +8,24 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <mutex>
 #include <utility>
+#include <vector>
 
-#include "connect_parameters.hpp"
 #include "postgres_error.hpp"
+#include "sql_text.hpp"
 
 namespace rowhouse::detail {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct FinishConnection {
-  void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
-};
 struct ClearResult {
   void operator()(PGresult* result) const noexcept { PQclear(result); }
-};
-struct FreeCancel {
-  void operator()(PGcancel* cancel) const noexcept { PQfreeCancel(cancel); }
 };
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
 constexpr std::size_t kCopyBuffer = 256 * 1024;
-
-PGresult* raw(void* result) { return static_cast<PGresult*>(result); }
+constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
 
 // Waits for the socket; false when the deadline has passed.
 bool wait_for(int socket, short events, std::optional<Clock::time_point> deadline) {
@@ -71,55 +64,12 @@ bool failed(const PGresult* result) {
 
 }  // namespace
 
-PostgresResult::PostgresResult(void* pg_result) noexcept
-    : result_(pg_result, [](void* result) { PQclear(raw(result)); }) {}
-std::size_t PostgresResult::rows() const noexcept { return static_cast<std::size_t>(PQntuples(raw(result_.get()))); }
-std::size_t PostgresResult::columns() const noexcept { return static_cast<std::size_t>(PQnfields(raw(result_.get()))); }
-std::string_view PostgresResult::column_name(std::size_t column) const {
-  const char* name = PQfname(raw(result_.get()), static_cast<int>(column));
-  return name != nullptr ? name : std::string_view{};
-}
-unsigned PostgresResult::column_type(std::size_t column) const {
-  return PQftype(raw(result_.get()), static_cast<int>(column));
-}
-std::optional<std::string_view> PostgresResult::value(std::size_t row, std::size_t column) const {
-  const int r = static_cast<int>(row);
-  const int c = static_cast<int>(column);
-  if (row >= rows() || column >= columns()) throw_error("XX000", "row or column of a result is out of range");
-  if (PQgetisnull(raw(result_.get()), r, c) != 0) return std::nullopt;
-  return std::string_view(PQgetvalue(raw(result_.get()), r, c),
-                          static_cast<std::size_t>(PQgetlength(raw(result_.get()), r, c)));
-}
-std::size_t PostgresResult::affected_rows() const {
-  return static_cast<std::size_t>(std::strtoull(PQcmdTuples(raw(result_.get())), nullptr, 10));
-}
-std::string_view PostgresResult::command_tag() const { return PQcmdStatus(raw(result_.get())); }
-
 struct PostgresConnection::Impl {
-  std::unique_ptr<PGconn, FinishConnection> connection;
+  std::unique_ptr<PostgresWire> wire;
   std::string database;
-  NoticeHandler on_notice;
-  std::mutex cancel_mutex;  // guards cancel alone
-  std::unique_ptr<PGcancel, FreeCancel> cancel;
+  CallLimits limits;
 
-  PGconn* get() const noexcept { return connection.get(); }
-
-  static void receive_notice(void* argument, const PGresult* result) noexcept {
-    const auto* self = static_cast<const Impl*>(argument);
-    if (!self->on_notice) return;
-    const auto text = [&](int code) {
-      const char* field = PQresultErrorField(result, code);
-      return std::string_view(field != nullptr ? field : "");
-    };
-    try {
-      self->on_notice({text(PG_DIAG_SEVERITY_NONLOCALIZED), text(PG_DIAG_SQLSTATE), text(PG_DIAG_MESSAGE_PRIMARY)});
-    } catch (...) {
-      // A handler's exception can not pass through libpq, and a notice is not worth ending the process for.
-    }
-  }
-
-  // True when a statement sent now could commit by itself.
-  bool autocommits() const noexcept { return PQtransactionStatus(get()) == PQTRANS_IDLE; }
+  PGconn* get() const noexcept { return wire->connection(); }
 
   void drain() const noexcept {
     while (PQstatus(get()) == CONNECTION_OK) {
@@ -146,54 +96,50 @@ struct PostgresConnection::Impl {
     return result;
   }
 
-  ResultPtr run(std::string_view sql, std::span<const PostgresParameter> parameters, bool may_commit) const;
-  std::vector<PostgresResult> run_pipeline(std::span<const PostgresStatement> statements, bool may_commit) const;
-  ResultPtr start_copy(std::string_view sql, ExecStatusType expected) const;
-};
-
-namespace {
-
-// C strings of parameters, which libpq wants terminated.
-class ParameterArrays {
- public:
-  explicit ParameterArrays(std::span<const PostgresParameter> parameters) {
-    texts_.reserve(parameters.size());
-    for (const PostgresParameter& parameter : parameters) {
-      if (!parameter) {
-        pointers_.push_back(nullptr);
-        continue;
-      }
-      if (parameter->find('\0') != std::string_view::npos) {
-        throw_error("22021", "parameter $" + std::to_string(pointers_.size() + 1) + " contains a NUL byte",
-                    Diagnostics{.hint = "PostgreSQL text cannot hold NUL; remove it or store bytea."});
-      }
-      pointers_.push_back(texts_.emplace_back(*parameter).c_str());
-    }
-  }
-  int size() const { return static_cast<int>(pointers_.size()); }
-  const char* const* data() const { return pointers_.empty() ? nullptr : pointers_.data(); }
-
- private:
-  std::vector<std::string> texts_;
-  std::vector<const char*> pointers_;
-};
-
-}  // namespace
-
-ResultPtr PostgresConnection::Impl::run(std::string_view sql, std::span<const PostgresParameter> parameters,
-                                        bool may_commit) const {
-  const ParameterArrays arrays(parameters);
-  ResultPtr result(
-      PQexecParams(get(), terminated(sql).c_str(), arrays.size(), nullptr, arrays.data(), nullptr, nullptr, 0));
-  if (result && (PQresultStatus(result.get()) == PGRES_COPY_IN || PQresultStatus(result.get()) == PGRES_COPY_OUT)) {
-    if (PQresultStatus(result.get()) == PGRES_COPY_IN)
+  PostgresResult run(std::string_view sql, bool may_commit);
+  std::vector<PostgresResult> run(std::span<const PostgresStatement> statements, bool may_commit);
+  void finish_exchange();
+  void abort_copy(ExecStatusType direction) const noexcept {
+    if (direction == PGRES_COPY_IN)
       PQputCopyEnd(get(), "COPY needs copy_in");
     else
       drain_copy_out();
     drain();
-    throw_error("0A000", "COPY to or from the client needs copy_in or copy_out");
   }
-  return finish(std::move(result), may_commit);
+  ResultPtr start_copy(std::string_view sql, ExecStatusType expected) const;
+};
+
+// Steps through the exchange that was sent, within the limits.
+void PostgresConnection::Impl::finish_exchange() {
+  const std::stop_callback on_stop(limits.stop, [this] { wire->cancel(); });
+  std::optional<Clock::time_point> deadline;
+  if (limits.timeout.count() > 0) deadline = Clock::now() + limits.timeout;
+  bool late = false;
+  for (Wait wait = wire->step(); wait != Wait::kNothing; wait = wire->step()) {
+    if (wire->wants_cancel()) wire->cancel();
+    if (wait_for(wire->socket(), wait == Wait::kRead ? POLLIN : POLLIN | POLLOUT, deadline)) continue;
+    if (std::exchange(late, true)) wire->give_up();
+    wire->cancel_soon();
+    deadline = Clock::now() + kGraceToCancel;
+  }
+}
+
+std::vector<PostgresResult> PostgresConnection::Impl::run(std::span<const PostgresStatement> statements,
+                                                          bool may_commit) {
+  if (limits.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
+  wire->send(statements, may_commit);
+  finish_exchange();
+  if (wire->is_stale()) {
+    if (wire->in_transaction()) run("ROLLBACK", false);
+    wire->send(statements, may_commit);
+    finish_exchange();
+  }
+  return wire->take();
+}
+
+PostgresResult PostgresConnection::Impl::run(std::string_view sql, bool may_commit) {
+  const std::array statements{PostgresStatement{sql, {}}};
+  return run(statements, may_commit).front();
 }
 
 PostgresConnection::PostgresConnection(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -206,32 +152,16 @@ PostgresConnection PostgresConnection::connect(std::string_view url, const Postg
 }
 
 PostgresConnection PostgresConnection::connect(const Url& url, const PostgresOptions& options) {
-  if (!url.is_postgresql()) {
-    throw ConfigurationError("not a PostgreSQL URL: its scheme is " + url.scheme(), "Use postgresql://...");
-  }
-  const ConnectParameters parameters(url, options);
   auto impl = std::make_unique<Impl>();
-  impl->connection.reset(PQconnectStartParams(parameters.keywords().data(), parameters.values().data(), 0));
-  PGconn* connection = impl->get();
-  if (connection == nullptr) throw std::bad_alloc();
-  if (PQstatus(connection) == CONNECTION_BAD) throw_connect_error(connection, url);
-  PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);  // only so does a refused connection tell its SQLSTATE
-  PQsetNoticeReceiver(connection, &Impl::receive_notice, impl.get());
+  impl->wire = PostgresWire::start(url, options);
   std::optional<Clock::time_point> deadline;
   if (options.connect_timeout.count() > 0) deadline = Clock::now() + options.connect_timeout;
-  for (PostgresPollingStatusType step = PGRES_POLLING_WRITING; step != PGRES_POLLING_OK;
-       step = PQconnectPoll(connection)) {
-    if (step == PGRES_POLLING_FAILED) throw_connect_error(connection, url);
-    if (!wait_for(PQsocket(connection), step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
-      throw ConnectionError(
-          "08001",
-          "cannot connect to " + url.masked() + " within " + std::to_string(options.connect_timeout.count()) + " ms",
-          Diagnostics{.hint = "Check host and port of the URL, and the network between."});
-    }
+  // libpq wants the socket to be writable before its first step.
+  for (Wait wait = Wait::kWrite; wait != Wait::kNothing; wait = impl->wire->step_connect()) {
+    if (!wait_for(impl->wire->socket(), wait == Wait::kRead ? POLLIN : POLLOUT, deadline))
+      impl->wire->fail_to_connect_in_time();
   }
-  PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
-  impl->database = PQdb(connection);
-  impl->cancel.reset(PQgetCancel(connection));
+  impl->database = PQdb(impl->get());
   PostgresConnection made(std::move(impl));
   made.require_iso_dates();
   return made;
@@ -244,64 +174,58 @@ void PostgresConnection::require_iso_dates() {
 }
 
 void PostgresConnection::reset() {
-  execute("DISCARD ALL");
+  std::vector<PostgresStatement> statements;
+  for (const std::string_view sql : kResetStatements) statements.push_back({sql, {}});
+  const auto results = execute_pipeline(statements, false);
+  if (results.back().value(0, 0) == "t") execute("DEALLOCATE ALL");
   require_iso_dates();
 }
 
 PostgresResult PostgresConnection::execute(std::string_view sql, std::span<const PostgresParameter> parameters) {
-  return PostgresResult(impl_->run(sql, parameters, impl_->autocommits()).release());
+  if (first_keyword(sql) == "COPY") return copy_on_server(sql);
+  const std::array statements{PostgresStatement{sql, parameters}};
+  return impl_->run(statements, impl_->wire->idle()).front();
 }
 
 PostgresResult PostgresConnection::execute(std::string_view sql, std::initializer_list<PostgresParameter> parameters) {
   return execute(sql, std::span(parameters.begin(), parameters.size()));
 }
 
-void PostgresConnection::execute_script(std::string_view sql) {
+// Between the server and its own files.
+PostgresResult PostgresConnection::copy_on_server(std::string_view sql) {
+  const PostgresUse use(*impl_->wire);
+  const bool may_commit = impl_->wire->idle();
   ResultPtr result(PQexec(impl_->get(), terminated(sql).c_str()));
-  if (result && (PQresultStatus(result.get()) == PGRES_COPY_IN || PQresultStatus(result.get()) == PGRES_COPY_OUT)) {
-    impl_->drain();
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+    impl_->abort_copy(status);
+    throw_error("0A000", "COPY to or from the client needs copy_in or copy_out");
+  }
+  return PostgresResult(impl_->finish(std::move(result), may_commit).release());
+}
+
+void PostgresConnection::execute_script(std::string_view sql) {
+  const PostgresUse use(*impl_->wire);
+  const bool may_commit = impl_->wire->idle();
+  ResultPtr result(PQexec(impl_->get(), terminated(sql).c_str()));
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+    impl_->abort_copy(status);
     throw_error("0A000", "a script cannot COPY to or from the client");
   }
-  impl_->finish(std::move(result), impl_->autocommits());
+  impl_->finish(std::move(result), may_commit);
 }
 
 std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const PostgresStatement> statements) {
-  return impl_->run_pipeline(statements, impl_->autocommits());
+  return impl_->run(statements, impl_->wire->idle());
 }
 
-std::vector<PostgresResult> PostgresConnection::Impl::run_pipeline(std::span<const PostgresStatement> statements,
-                                                                   bool may_commit) const {
-  PGconn* connection = get();
-  std::vector<std::string> texts;
-  std::vector<ParameterArrays> arrays;
-  for (const PostgresStatement& statement : statements) {
-    texts.push_back(terminated(statement.sql));
-    arrays.emplace_back(statement.parameters);
-  }
-  if (PQenterPipelineMode(connection) == 0) throw_result_error(connection, nullptr, false);
-  bool sent = true;
-  for (std::size_t i = 0; i < statements.size() && sent; ++i) {
-    sent = PQsendQueryParams(connection, texts[i].c_str(), arrays[i].size(), nullptr, arrays[i].data(), nullptr,
-                             nullptr, 0) == 1;
-  }
-  sent = sent && PQpipelineSync(connection) == 1;
-  std::vector<PostgresResult> results;
-  ResultPtr error;
-  while (sent && PQstatus(connection) == CONNECTION_OK) {
-    ResultPtr result(PQgetResult(connection));
-    if (!result) continue;  // between two statements
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (status == PGRES_PIPELINE_SYNC) break;
-    if (status == PGRES_PIPELINE_ABORTED) continue;
-    if (failed(result.get()))
-      error = std::move(result);
-    else
-      results.emplace_back(result.release());
-  }
-  if (PQstatus(connection) == CONNECTION_OK) PQexitPipelineMode(connection);
-  if (error || results.size() < statements.size()) throw_result_error(connection, error.get(), may_commit);
-  return results;
+std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const PostgresStatement> statements,
+                                                                 bool may_commit) {
+  return impl_->run(statements, may_commit);
 }
+
+void PostgresConnection::set_limits(CallLimits limits) { impl_->limits = std::move(limits); }
 
 ResultPtr PostgresConnection::Impl::start_copy(std::string_view sql, ExecStatusType expected) const {
   ResultPtr result(PQexec(get(), terminated(sql).c_str()));
@@ -313,7 +237,8 @@ ResultPtr PostgresConnection::Impl::start_copy(std::string_view sql, ExecStatusT
 }
 
 std::size_t PostgresConnection::copy_in(std::string_view sql, const Fill& fill) {
-  const bool may_commit = impl_->autocommits();
+  const PostgresUse use(*impl_->wire);
+  const bool may_commit = impl_->wire->idle();
   impl_->start_copy(sql, PGRES_COPY_IN);
   PGconn* connection = impl_->get();
   std::vector<char> buffer(kCopyBuffer);
@@ -333,6 +258,7 @@ std::size_t PostgresConnection::copy_in(std::string_view sql, const Fill& fill) 
 }
 
 std::size_t PostgresConnection::copy_out(std::string_view sql, const Take& take) {
+  const PostgresUse use(*impl_->wire);
   impl_->start_copy(sql, PGRES_COPY_OUT);
   PGconn* connection = impl_->get();
   char* data = nullptr;
@@ -359,7 +285,7 @@ void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::st
   if (tenant) statements.push_back({kSetTenant, parameters});
   if (!then.empty()) statements.push_back({then, {}});
   try {
-    impl_->run_pipeline(statements, false);
+    impl_->run(statements, false);
   } catch (...) {
     rollback();
     throw;
@@ -369,53 +295,35 @@ void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::st
 void PostgresConnection::commit() {
   // A loss that is noticed now is certain to have come before the commit.
   if (!usable()) throw_result_error(impl_->get(), nullptr, false);
-  const ResultPtr result = impl_->run("COMMIT", {}, true);
-  if (std::string_view(PQcmdStatus(result.get())) == "ROLLBACK") {
+  if (impl_->run("COMMIT", true).command_tag() == "ROLLBACK") {
     throw_error("25P02", "the transaction was rolled back, because a statement in it had failed",
                 Diagnostics{.hint = "Let the statement's own error end the transaction, or use a savepoint."});
   }
 }
 
 void PostgresConnection::rollback() {
-  if (PQstatus(impl_->get()) != CONNECTION_OK || !in_transaction()) return;
-  impl_->run("ROLLBACK", {}, false);
+  if (!impl_->wire->alive() || !in_transaction()) return;
+  // A caller who wants to stop still wants this.
+  const CallLimits limits = std::exchange(impl_->limits, CallLimits{.timeout = impl_->limits.timeout});
+  impl_->run("ROLLBACK", false);
+  impl_->limits = limits;
 }
 
-void PostgresConnection::savepoint(std::string_view name) {
-  impl_->run("SAVEPOINT " + quote_identifier(name), {}, false);
-}
+void PostgresConnection::savepoint(std::string_view name) { impl_->run("SAVEPOINT " + quote_identifier(name), false); }
 void PostgresConnection::rollback_to(std::string_view name) {
-  impl_->run("ROLLBACK TO SAVEPOINT " + quote_identifier(name), {}, false);
+  impl_->run("ROLLBACK TO SAVEPOINT " + quote_identifier(name), false);
 }
 void PostgresConnection::release(std::string_view name) {
-  impl_->run("RELEASE SAVEPOINT " + quote_identifier(name), {}, false);
+  impl_->run("RELEASE SAVEPOINT " + quote_identifier(name), false);
 }
 
-void PostgresConnection::cancel() noexcept {
-  const std::lock_guard lock(impl_->cancel_mutex);
-  std::array<char, 256> ignored{};
-  if (impl_->cancel) PQcancel(impl_->cancel.get(), ignored.data(), static_cast<int>(ignored.size()));
-}
-
-bool PostgresConnection::in_transaction() const noexcept {
-  const PGTransactionStatusType status = PQtransactionStatus(impl_->get());
-  return status == PQTRANS_INTRANS || status == PQTRANS_INERROR || status == PQTRANS_ACTIVE;
-}
-
-bool PostgresConnection::usable() noexcept {
-  PGconn* connection = impl_->get();
-  while (PQstatus(connection) == CONNECTION_OK) {
-    pollfd descriptor{PQsocket(connection), POLLIN, 0};
-    if (poll(&descriptor, 1, 0) <= 0) return true;
-    PQconsumeInput(connection);  // first a last message of the server, then the end of the stream
-  }
-  return false;
-}
-
+void PostgresConnection::cancel() noexcept { impl_->wire->cancel(); }
+bool PostgresConnection::in_transaction() const noexcept { return impl_->wire->in_transaction(); }
+bool PostgresConnection::usable() noexcept { return impl_->wire->usable(); }
 int PostgresConnection::server_version() const noexcept { return PQserverVersion(impl_->get()); }
 int PostgresConnection::backend_pid() const noexcept { return PQbackendPID(impl_->get()); }
 const std::string& PostgresConnection::database() const noexcept { return impl_->database; }
-void PostgresConnection::on_notice(NoticeHandler handler) { impl_->on_notice = std::move(handler); }
+void PostgresConnection::on_notice(NoticeHandler handler) { impl_->wire->on_notice(std::move(handler)); }
 
 std::string PostgresConnection::quote_identifier(std::string_view name) const {
   if (name.find('\0') != std::string_view::npos) throw_error("42602", "a name contains a NUL byte");

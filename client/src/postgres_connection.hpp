@@ -10,48 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "call_limits.hpp"
+#include "postgres_result.hpp"
+#include "postgres_wire.hpp"
 #include "rowhouse/error.hpp"
 #include "rowhouse/url.hpp"
 
 namespace rowhouse::detail {
-
-// Rows of one statement, in text format. Views live as long as the result.
-class PostgresResult {
- public:
-  explicit PostgresResult(void* pg_result) noexcept;  // owns a PGresult
-  std::size_t rows() const noexcept;
-  std::size_t columns() const noexcept;
-  std::string_view column_name(std::size_t column) const;
-  unsigned column_type(std::size_t column) const;                                    // the type's OID
-  std::optional<std::string_view> value(std::size_t row, std::size_t column) const;  // nullopt: NULL
-  std::size_t affected_rows() const;     // of INSERT, UPDATE, DELETE, MERGE, COPY; rows of SELECT
-  std::string_view command_tag() const;  // for example "INSERT 0 1"
-
- private:
-  std::shared_ptr<void> result_;
-};
-
-// A parameter: text in the form the type's input function reads, or NULL. Must not contain NUL bytes.
-using PostgresParameter = std::optional<std::string_view>;
-
-// Makes $1 the tenant of the transaction.
-inline constexpr std::string_view kSetTenant = "SELECT rowhouse.set_tenant($1)";
-
-struct PostgresStatement {
-  std::string_view sql;
-  std::span<const PostgresParameter> parameters;
-};
-
-struct PostgresOptions {
-  std::chrono::milliseconds connect_timeout{10'000};  // all hosts of the URL together; 0: no limit
-  std::string application_name = "rowhouse";          // a URL's own wins
-};
-
-struct PostgresNotice {
-  std::string_view severity;  // not localized: NOTICE, WARNING, ...
-  std::string_view sqlstate;
-  std::string_view message;
-};
 
 // One connection of libpq, blocking. Every failure is a rowhouse::Error. Not thread-safe but for cancel().
 class PostgresConnection {
@@ -77,6 +42,8 @@ class PostgresConnection {
   void execute_script(std::string_view sql);
   // Several statements in one round trip. The first error is thrown; the statements after it did not run.
   std::vector<PostgresResult> execute_pipeline(std::span<const PostgresStatement> statements);
+  // The same; `may_commit` false when a loss of the connection is known to leave nothing behind.
+  std::vector<PostgresResult> execute_pipeline(std::span<const PostgresStatement> statements, bool may_commit);
 
   std::size_t copy_in(std::string_view sql, const Fill& fill);   // rows copied
   std::size_t copy_out(std::string_view sql, const Take& take);  // rows copied
@@ -91,7 +58,10 @@ class PostgresConnection {
   void rollback_to(std::string_view name);
   void release(std::string_view name);
 
-  // DISCARD ALL: session state as after connecting. Not within a transaction.
+  // Of the calls from now on; COPY and scripts are limited by the server alone.
+  void set_limits(CallLimits limits);
+
+  // Session state as after connecting, prepared statements of this class aside. Not within a transaction.
   void reset();
 
   // Thread-safe: asks the server to stop the statement in progress, which then throws 57014.
@@ -109,6 +79,7 @@ class PostgresConnection {
  private:
   struct Impl;
   void require_iso_dates();
+  PostgresResult copy_on_server(std::string_view sql);
   explicit PostgresConnection(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

@@ -2,50 +2,11 @@
 
 #include <utility>
 
+#include "copy_rows.hpp"
 #include "lease.hpp"
 #include "rowhouse/error.hpp"
 
 namespace rowhouse {
-
-namespace detail {
-
-void Lease::begin(const TransactionOptions& options) {
-  if (in_transaction_) {
-    throw_error("25001", "a transaction is already open on this session", {.hint = "Use its nested()."});
-  }
-  if (tenant_ && options.tenant && *tenant_ != *options.tenant) {
-    throw_error("55000", "the session belongs to another tenant than the transaction",
-                {.hint = "Leave the transaction's tenant out, or open a session for it."});
-  }
-  const std::optional<std::string>& tenant = tenant_ ? tenant_ : options.tenant;
-  if (tenant) check_tenant(*tenant);
-  connection_->begin(options, tenant);
-  transaction_tenant_ = tenant;
-  in_transaction_ = true;
-  ++transactions_;
-}
-
-void Lease::commit() {
-  in_transaction_ = false;  // whatever comes of it, the transaction is over
-  try {
-    connection_->commit();
-  } catch (...) {
-    connection_->rollback();
-    throw;
-  }
-}
-
-void Lease::rollback() {
-  in_transaction_ = false;
-  connection_->rollback();
-}
-
-Result Lease::execute(std::string_view sql, std::span<const Value> parameters) {
-  if (in_transaction_ || !tenant_) return connection_->execute(sql, parameters);
-  return connection_->execute_alone(*tenant_, sql, parameters);
-}
-
-}  // namespace detail
 
 namespace {
 
@@ -75,13 +36,34 @@ void Transaction::check_open() const {
   if (!open_ || lease_->open_transaction() != number_) throw_error("25P01", "the transaction is over");
 }
 
-Result Transaction::execute(std::string_view sql, std::span<const Value> parameters) {
+Result Transaction::execute(std::string_view sql, std::span<const Value> parameters, const CallOptions& options) {
   check_open();
-  return lease_->execute_foreign(sql, parameters);
+  return lease_->execute_foreign(sql, parameters, options);
 }
 
-Result Transaction::execute(std::string_view sql, std::initializer_list<Value> parameters) {
-  return execute(sql, std::span(parameters.begin(), parameters.size()));
+Result Transaction::execute(std::string_view sql, std::initializer_list<Value> parameters, const CallOptions& options) {
+  return execute(sql, std::span(parameters.begin(), parameters.size()), options);
+}
+
+std::size_t Transaction::for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
+                                  const CallOptions& options) {
+  check_open();
+  return lease_->for_each_foreign(sql, parameters, take, options);
+}
+
+std::size_t Transaction::for_each(std::string_view sql, std::initializer_list<Value> parameters, const RowSink& take,
+                                  const CallOptions& options) {
+  return for_each(sql, std::span(parameters.begin(), parameters.size()), take, options);
+}
+
+std::size_t Transaction::copy_in(const CopyTarget& target, const RowSource& next) {
+  check_open();
+  return detail::copy_in(*lease_, target, next);
+}
+
+std::size_t Transaction::copy_out(std::string_view sql, const std::function<void(std::string_view)>& take) {
+  check_open();
+  return lease_->copy_out(sql, take);
 }
 
 Transaction Transaction::nested() {
@@ -118,12 +100,22 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-Result Session::execute(std::string_view sql, std::span<const Value> parameters) {
-  return lease_->execute_foreign(sql, parameters);
+Result Session::execute(std::string_view sql, std::span<const Value> parameters, const CallOptions& options) {
+  return lease_->execute_foreign(sql, parameters, options);
 }
 
-Result Session::execute(std::string_view sql, std::initializer_list<Value> parameters) {
-  return execute(sql, std::span(parameters.begin(), parameters.size()));
+Result Session::execute(std::string_view sql, std::initializer_list<Value> parameters, const CallOptions& options) {
+  return execute(sql, std::span(parameters.begin(), parameters.size()), options);
+}
+
+std::size_t Session::for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
+                              const CallOptions& options) {
+  return lease_->for_each_foreign(sql, parameters, take, options);
+}
+
+std::size_t Session::for_each(std::string_view sql, std::initializer_list<Value> parameters, const RowSink& take,
+                              const CallOptions& options) {
+  return for_each(sql, std::span(parameters.begin(), parameters.size()), take, options);
 }
 
 Transaction Session::begin(const TransactionOptions& options) {

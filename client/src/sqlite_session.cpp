@@ -1,10 +1,13 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <deque>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -12,6 +15,7 @@
 #include "bridge/status.hpp"
 #include "connection.hpp"
 #include "rowhouse/error.hpp"
+#include "sql_text.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -108,32 +112,58 @@ struct BindValue {
 
 class SqliteSession final : public Connection {
  public:
-  SqliteSession(DatabasePtr connection, std::string name)
-      : connection_(std::move(connection)), name_(std::move(name)) {}
+  SqliteSession(DatabasePtr connection, std::string name, const DatabaseOptions& options)
+      : connection_(std::move(connection)),
+        name_(std::move(name)),
+        busy_timeout_(options.busy_timeout),
+        session_timeout_(options.statement_timeout),
+        kept_at_most_(options.statement_cache) {
+    const auto wait = [](void* self, int tries) {
+      return static_cast<const SqliteSession*>(self)->wait_for_lock(tries);
+    };
+    sqlite3_busy_handler(connection_.get(), wait, this);
+  }
 
   Database database() const noexcept override { return Database::kSqlite; }
 
-  Result execute(std::string_view sql, std::span<const Value> parameters) override {
+  Result execute(const Call& call) override {
     if (failed_) throw_failed();
     try {
-      return run(sql, parameters);
+      return run(call);
     } catch (...) {
       failed_ = open_;
       throw;
     }
   }
 
-  Result execute_alone(const std::string& tenant, std::string_view sql, std::span<const Value> parameters) override {
-    check_tenant(tenant);
-    return execute(sql, parameters);
+  Result execute_alone(const Identity& identity, const Call& call) override {
+    if (identity.tenant) check_tenant(*identity.tenant);
+    set_read_only(identity.read_only);
+    try {
+      Result result = execute(call);
+      set_read_only(false);
+      return result;
+    } catch (...) {
+      limits_ = {};
+      set_read_only(false);
+      throw;
+    }
   }
 
-  void begin(const TransactionOptions& options, const std::optional<std::string>&) override {
+  std::size_t copy_in(std::string_view, const std::function<std::size_t(std::span<char>)>&) override {
+    throw_error("0A000", "SQLite has no COPY");
+  }
+  std::size_t copy_out(std::string_view, const std::function<void(std::string_view)>&) override {
+    throw_error("0A000", "SQLite has no COPY");
+  }
+
+  void begin(const TransactionOptions& options, const Identity& identity) override {
+    if (identity.login) throw_error("0A000", "SQLite cannot check a login token");
     // A reader that turns writer may find the file changed meanwhile and fail: writers take the lock at once.
-    run(options.read_only ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE", {});
+    run({options.read_only ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE", {}});
     open_ = true;
     set_read_only(options.read_only);
-    statement_timeout_ = options.statement_timeout;
+    if (options.statement_timeout.count() > 0) transaction_timeout_ = options.statement_timeout;
   }
 
   void commit() override {
@@ -142,34 +172,37 @@ class SqliteSession final : public Connection {
       throw_error("25P02", "the transaction was rolled back, because a statement in it had failed",
                   {.hint = "Let the statement's own error end the transaction, or use a savepoint."});
     }
-    run("COMMIT", {});
+    run({"COMMIT", {}});
     end_transaction();
   }
 
   void rollback() override {
-    if (in_transaction()) run("ROLLBACK", {});
+    limits_ = {};  // a caller who wants to stop still wants this
+    if (in_transaction()) run({"ROLLBACK", {}});
     end_transaction();
   }
 
   void savepoint(const std::string& name) override {
     if (failed_) throw_failed();
-    run("SAVEPOINT " + name, {});
+    run({"SAVEPOINT " + name, {}});
   }
   void rollback_to(const std::string& name) override {
-    run("ROLLBACK TO " + name, {});
+    limits_ = {};
+    run({"ROLLBACK TO " + name, {}});
     failed_ = false;
   }
   void release(const std::string& name) override {
     if (failed_) throw_failed();
-    run("RELEASE " + name, {});
+    run({"RELEASE " + name, {}});
   }
 
+  void set_limits(const CallLimits& limits) override { limits_ = limits; }
   bool usable() noexcept override { return true; }
+  void ping() override {}
   void reset() override {}
   void cancel() noexcept override { sqlite3_interrupt(connection_.get()); }
 
-  // Statements without rows of this library, for setting up.
-  Result run(std::string_view sql, std::span<const Value> parameters);
+  Result run(const Call& call);
 
  private:
   bool in_transaction() const noexcept { return sqlite3_get_autocommit(connection_.get()) == 0; }
@@ -177,13 +210,13 @@ class SqliteSession final : public Connection {
   void end_transaction() {
     open_ = false;
     failed_ = false;
-    statement_timeout_ = std::chrono::milliseconds(0);
+    transaction_timeout_ = std::chrono::milliseconds(0);
     set_read_only(false);
   }
 
   void set_read_only(bool read_only) {
     if (std::exchange(read_only_, read_only) != read_only)
-      run(read_only ? "PRAGMA query_only=1" : "PRAGMA query_only=0", {});
+      run({read_only ? "PRAGMA query_only=1" : "PRAGMA query_only=0", {}});
   }
 
   [[noreturn]] static void throw_failed() {
@@ -192,17 +225,26 @@ class SqliteSession final : public Connection {
 
   [[noreturn]] void fail(int code) const;
   StatementPtr prepare(std::string_view sql) const;
+  StatementPtr take_statement(std::string_view sql);
+  void keep_statement(std::string_view sql, StatementPtr statement);
   void bind(sqlite3_stmt* statement, std::span<const Value> parameters) const;
   void read_row(sqlite3_stmt* statement, SqliteData& data) const;
-  void watch_clock();
+  void watch_clock(std::chrono::milliseconds call_timeout);
+  bool is_to_stop() const { return (deadline_ && Clock::now() > *deadline_) || limits_.stop.stop_requested(); }
+  int wait_for_lock(int tries) const;
 
   DatabasePtr connection_;
   std::string name_;     // for messages
   bool open_ = false;    // between begin and its end; SQLite itself may have rolled back meanwhile
   bool failed_ = false;  // a statement of the open transaction has failed
   bool read_only_ = false;
-  std::chrono::milliseconds statement_timeout_{0};
-  Clock::time_point deadline_;
+  const std::chrono::milliseconds busy_timeout_;
+  const std::chrono::milliseconds session_timeout_;
+  std::chrono::milliseconds transaction_timeout_{0};
+  const std::size_t kept_at_most_;
+  std::map<std::string, StatementPtr, std::less<>> kept_;  // prepared statements by text
+  CallLimits limits_;
+  std::optional<Clock::time_point> deadline_;  // of the statement that runs
 };
 
 void SqliteSession::fail(int code) const {
@@ -277,31 +319,76 @@ void SqliteSession::read_row(sqlite3_stmt* statement, SqliteData& data) const {
   }
 }
 
-void SqliteSession::watch_clock() {
-  if (statement_timeout_.count() == 0) {
+void SqliteSession::watch_clock(std::chrono::milliseconds call_timeout) {
+  const auto own = transaction_timeout_.count() > 0 ? transaction_timeout_ : session_timeout_;
+  std::chrono::milliseconds least(0);
+  for (const auto timeout : {call_timeout.count() > 0 ? call_timeout : own, limits_.timeout}) {
+    if (timeout.count() > 0 && (least.count() == 0 || timeout < least)) least = timeout;
+  }
+  deadline_.reset();
+  if (least.count() > 0) deadline_ = Clock::now() + least;
+  if (!deadline_ && !limits_.stop.stop_possible()) {
     sqlite3_progress_handler(connection_.get(), 0, nullptr, nullptr);
     return;
   }
-  deadline_ = Clock::now() + statement_timeout_;
-  const auto late = [](void* self) { return Clock::now() > static_cast<SqliteSession*>(self)->deadline_ ? 1 : 0; };
-  sqlite3_progress_handler(connection_.get(), kProgressSteps, late, this);
+  const auto stop = [](void* self) { return static_cast<const SqliteSession*>(self)->is_to_stop() ? 1 : 0; };
+  sqlite3_progress_handler(connection_.get(), kProgressSteps, stop, this);
 }
 
-Result SqliteSession::run(std::string_view sql, std::span<const Value> parameters) {
-  const StatementPtr statement = prepare(sql);
+// As sqlite3_busy_timeout() does, but it ends as well when the statement is to stop. 0: do not wait longer.
+int SqliteSession::wait_for_lock(int tries) const {
+  static constexpr std::array kDelays{1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100};
+  const auto at = static_cast<std::size_t>(tries);
+  const std::chrono::milliseconds delay(kDelays[std::min(at, kDelays.size() - 1)]);
+  std::chrono::milliseconds waited(0);
+  for (std::size_t i = 0; i < at && waited < busy_timeout_; ++i)
+    waited += std::chrono::milliseconds(kDelays[std::min(i, kDelays.size() - 1)]);
+  if (waited >= busy_timeout_ || is_to_stop()) return 0;
+  std::this_thread::sleep_for(std::min(delay, busy_timeout_ - waited));
+  return 1;
+}
+
+// From those kept, or new. Taken out while it runs: the rows' taker may execute the same text.
+StatementPtr SqliteSession::take_statement(std::string_view sql) {
+  const auto kept = kept_.find(sql);
+  if (kept == kept_.end()) return prepare(sql);
+  StatementPtr statement = std::move(kept->second);
+  kept_.erase(kept);
+  return statement;
+}
+
+void SqliteSession::keep_statement(std::string_view sql, StatementPtr statement) {
+  sqlite3_reset(statement.get());
+  sqlite3_clear_bindings(statement.get());
+  if (kept_.size() >= kept_at_most_) kept_.clear();
+  if (kept_at_most_ > 0 && is_worth_preparing(sql)) kept_.insert_or_assign(std::string(sql), std::move(statement));
+}
+
+Result SqliteSession::run(const Call& call) {
+  if (limits_.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
+  StatementPtr statement = take_statement(call.sql);
   auto data = std::make_shared<SqliteData>();
   if (!statement) return Result(data);  // a comment or nothing
-  bind(statement.get(), parameters);
-  for (int column = 0; column < sqlite3_column_count(statement.get()); ++column) {
+  bind(statement.get(), call.parameters);
+  watch_clock(call.statement_timeout);
+  int code = sqlite3_step(statement.get());
+  // The first step may have prepared the statement again, for other columns.
+  for (int column = 0; column < sqlite3_column_count(statement.get()); ++column)
     data->names.emplace_back(sqlite3_column_name(statement.get(), column));
+  for (; code == SQLITE_ROW; code = sqlite3_step(statement.get())) {
+    read_row(statement.get(), *data);
+    if (call.sink == nullptr) continue;
+    (*call.sink)(Row(*data, 0));
+    data->cells.clear();
+    data->texts.clear();
   }
-  watch_clock();
-  int code = SQLITE_ROW;
-  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) read_row(statement.get(), *data);
+  // The wait for a lock was cut short.
+  if ((code & 0xff) == SQLITE_BUSY && is_to_stop()) code = SQLITE_INTERRUPT;
   if (code != SQLITE_DONE) fail(code);
   if (sqlite3_stmt_readonly(statement.get()) == 0) {
     data->affected = static_cast<std::size_t>(sqlite3_changes64(connection_.get()));
   }
+  keep_statement(call.sql, std::move(statement));
   return Result(data);
 }
 
@@ -335,11 +422,10 @@ std::unique_ptr<Connection> connect_sqlite(const Url& url, const DatabaseOptions
                 {.message = said, .hint = hint_of(code)});
   }
   sqlite3_extended_result_codes(raw, 1);
-  sqlite3_busy_timeout(raw, static_cast<int>(options.busy_timeout.count()));
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  auto session = std::make_unique<SqliteSession>(std::move(connection), path);
-  session->run("PRAGMA foreign_keys=1", {});
+  auto session = std::make_unique<SqliteSession>(std::move(connection), path, options);
+  session->run({"PRAGMA foreign_keys=1", {}});
   return session;
 }
 

@@ -171,6 +171,16 @@ Url Url::sqlite_file(std::string path) {
   return url;
 }
 
+Url Url::postgresql(Host host, std::string database, std::string user, std::optional<std::string> password) {
+  Url url;
+  url.scheme_ = "postgresql";
+  url.user_ = std::move(user);
+  url.password_ = std::move(password);
+  url.hosts_.push_back(std::move(host));
+  url.database_ = std::move(database);
+  return url;
+}
+
 std::string Url::print(bool mask) const {
   std::string out = scheme_ + "://";
   if (!user_.empty() || password_) {

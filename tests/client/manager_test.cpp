@@ -1,6 +1,8 @@
 #include "rowhouse/database_manager.hpp"
 
 #include <future>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "test_databases.hpp"
@@ -50,6 +52,73 @@ TEST_P(ManagerTest, WaitsForAConnectionThatComesBack) {
     second.reset();
   });
   EXPECT_NO_THROW(manager().session());
+}
+
+TEST_P(ManagerTest, AFullQueueRefusesAtOnce) {
+  DatabaseOptions crowded = options();
+  crowded.max_connections = crowded.max_waiting = 1;
+  crowded.checkout_timeout = 20s;
+  DatabaseManager manager(this->manager().url(), crowded);
+  auto held = std::make_unique<rowhouse::Session>(manager.session());
+  std::jthread waits([&] { manager.session().execute("SELECT 1"); });
+  while (manager.statistics().waiting == 0) std::this_thread::sleep_for(1ms);
+  const Error error = error_of([&] { manager.session(); });
+  EXPECT_EQ(error.sqlstate(), "53300");
+  EXPECT_STREQ(error.what(), "1 callers wait for a connection already");
+  held.reset();
+}
+
+// Whoever waits longest is served first, and nobody overtakes.
+TEST_P(ManagerTest, TheQueueIsFair) {
+  DatabaseOptions one = options();
+  one.max_connections = 1;
+  one.checkout_timeout = 20s;
+  DatabaseManager manager(this->manager().url(), one);
+  auto held = std::make_unique<rowhouse::Session>(manager.session());
+  std::mutex mutex;
+  std::vector<int> served;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 5; ++i) {
+    threads.emplace_back([&, i] {
+      const auto session = manager.session();
+      const std::lock_guard lock(mutex);
+      served.push_back(i);
+    });
+    while (manager.statistics().waiting < static_cast<std::size_t>(i + 1)) std::this_thread::sleep_for(1ms);
+  }
+  held.reset();
+  threads.clear();
+  EXPECT_EQ(served, (std::vector<int>{0, 1, 2, 3, 4}));
+}
+
+TEST_P(ManagerTest, ARequestToStopEndsWaitingAndRetrying) {
+  auto first = manager().session(), second = manager().session();
+  std::stop_source source;
+  RetryOptions retry;
+  retry.transaction.stop = source.get_token();
+  source.request_stop();
+  EXPECT_EQ(error_of([&] { manager().run_in_transaction([](Transaction&) {}, retry); }).sqlstate(), "57014");
+}
+
+TEST_P(ManagerTest, LifetimeAndIdlenessEndConnections) {
+  DatabaseOptions brief = options();
+  brief.max_connections = 3;
+  brief.min_connections = 1;
+  brief.idle_timeout = 1ms;
+  DatabaseManager idle(manager().url(), brief);
+  idle.warm_up();
+  EXPECT_EQ(idle.statistics().idle, 1u);
+  { auto a = idle.session(), b = idle.session(), c = idle.session(); }
+  std::this_thread::sleep_for(5ms);
+  { auto a = idle.session(); }
+  EXPECT_EQ(idle.statistics().idle, 1u);
+  brief.max_lifetime = 1ms;
+  DatabaseManager old(manager().url(), brief);
+  {
+    auto a = old.session();
+    std::this_thread::sleep_for(5ms);
+  }
+  EXPECT_EQ(old.statistics().idle, 0u);
 }
 
 TEST_P(ManagerTest, ManyThreadsShareAFewConnections) {
@@ -126,6 +195,8 @@ TEST(ManagerOptionsTest, AreNamedWhenOutOfRange) {
   EXPECT_EQ(message([](auto& o) { o.max_connections = 0; }), "max_connections is 0, allowed are 1 to 10000");
   EXPECT_EQ(message([](auto& o) { o.checkout_timeout = -1ms; }), "checkout_timeout is negative");
   EXPECT_EQ(message([](auto& o) { o.schema = ""; }), "schema is empty");
+  EXPECT_EQ(message([](auto& o) { o.min_connections = 21; }),
+            "min_connections is 21, more than max_connections, which is 20");
   EXPECT_THROW(DatabaseManager("mysql://u:p@h/d"), ConfigurationError);
 }
 

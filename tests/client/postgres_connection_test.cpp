@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <thread>
 
@@ -207,6 +208,119 @@ TEST_F(PostgresConnectionTest, HandsOnNotices) {
 }
 
 TEST_F(PostgresConnectionTest, QuotesIdentifiers) { EXPECT_EQ(connection->quote_identifier("a\"b"), "\"a\"\"b\""); }
+
+class StatementCacheTest : public PostgresConnectionTest {
+ protected:
+  void SetUp() override {
+    PostgresConnectionTest::SetUp();
+    if (IsSkipped()) return;
+    PostgresOptions options;
+    options.statement_cache = 3;
+    connection.emplace(PostgresConnection::connect(test_server_url(), options));
+  }
+  std::string prepared() { return scalar("SELECT count(*) FROM pg_prepared_statements"); }
+};
+
+TEST_F(StatementCacheTest, KeepsTheLatestStatementsPrepared) {
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(scalar("SELECT " + std::to_string(i)), std::to_string(i));
+  }
+  EXPECT_EQ(prepared(), "4");  // this one is the fourth, for which room is made with the next statement
+  EXPECT_EQ(prepared(), "3");
+  connection->execute("SET application_name TO 'x'");  // none that is worth preparing
+  EXPECT_EQ(prepared(), "3");
+}
+
+TEST_F(StatementCacheTest, TheSameStatementTwiceInAPipelineIsPreparedOnce) {
+  const std::array<PostgresParameter, 1> one{"1"}, two{"2"};
+  const std::array statements{PostgresStatement{"SELECT $1::int", one}, PostgresStatement{"SELECT $1::int", two}};
+  const auto results = connection->execute_pipeline(statements);
+  EXPECT_EQ(results.at(0).value(0, 0), "1");
+  EXPECT_EQ(results.at(1).value(0, 0), "2");
+  EXPECT_EQ(prepared(), "2");
+}
+
+TEST_F(StatementCacheTest, PreparesAgainWhatTheServerForgotOrChanged) {
+  EXPECT_EQ(scalar("SELECT 5"), "5");
+  for (const char* forget : {"DISCARD ALL", "DEALLOCATE ALL", "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"}) {
+    connection->execute(forget);
+    EXPECT_EQ(scalar("SELECT 5"), "5") << forget;
+  }
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  connection->execute("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(scalar("SELECT * FROM t"), "1");
+  connection->execute("ALTER TABLE t ALTER a TYPE text");
+  EXPECT_EQ(scalar("SELECT * FROM t"), "1");
+  // Within a transaction there is nothing to go back to; the next one gets it right.
+  connection->begin();
+  connection->execute("ALTER TABLE t ALTER a TYPE int USING a::int");
+  EXPECT_EQ(error_of([&] { scalar("SELECT * FROM t"); }).sqlstate(), "0A000");
+  connection->rollback();
+  connection->begin();
+  EXPECT_EQ(scalar("SELECT * FROM t"), "1");
+  connection->execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$");
+  const Error unknown = error_of([&] { scalar("SELECT * FROM t"); });
+  EXPECT_EQ(unknown.sqlstate(), "26000");
+  EXPECT_TRUE(unknown.retryable());
+  connection->rollback();
+  EXPECT_EQ(scalar("SELECT * FROM t"), "1");
+}
+
+TEST_F(StatementCacheTest, AResetKeepsItAndNothingElse) {
+  EXPECT_EQ(scalar("SELECT 5"), "5");
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  connection->execute("SET statement_timeout TO 1234");
+  connection->execute("SELECT set_config('app.secret', 'x', false), pg_advisory_lock(42)");
+  connection->execute("DECLARE c CURSOR WITH HOLD FOR SELECT 1");
+  connection->execute("LISTEN here");
+  connection->reset();
+  EXPECT_EQ(scalar("SELECT to_regclass('pg_temp.t')"), "NULL");
+  EXPECT_EQ(scalar("SHOW statement_timeout"), "0");
+  EXPECT_EQ(scalar("SELECT current_setting('app.secret', true)"), "");
+  EXPECT_EQ(scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+  EXPECT_EQ(scalar("SELECT count(*) FROM pg_cursors WHERE name = 'c'"), "0");
+  EXPECT_EQ(scalar("SELECT count(*) FROM pg_listening_channels()"), "0");
+  EXPECT_NE(prepared(), "1");
+  connection->execute("PREPARE mine AS SELECT 1");
+  connection->reset();
+  EXPECT_EQ(scalar("SELECT count(*) FROM pg_prepared_statements WHERE from_sql"), "0");
+}
+
+TEST_F(StatementCacheTest, AFailedTransactionDoesNotConfuseIt) {
+  connection->begin();
+  error_of([&] { connection->execute("SELECT 1/0"); });
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(error_of([&] { connection->execute("SELECT " + std::to_string(i)); }).sqlstate(), "25P02");
+  connection->rollback();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(scalar("SELECT " + std::to_string(i)), std::to_string(i));
+}
+
+// A request that comes late must not stop another statement: cancel whatever runs, all the time.
+TEST_F(PostgresConnectionTest, ALateCancelHitsNothing) {
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    while (!over) connection->cancel();
+  });
+  int cancelled = 0;
+  for (int i = 0; i < 300; ++i) {
+    try {
+      connection->execute("SELECT pg_sleep(0.001)");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.sqlstate(), "57014");
+      ++cancelled;
+    }
+    if (i == 250) over = true;
+  }
+  other.join();
+  EXPECT_GT(cancelled, 0);
+  EXPECT_NO_THROW(connection->execute("SELECT pg_sleep(0.05)"));
+}
+
+TEST_F(PostgresConnectionTest, ACallThatTakesTooLongIsCancelled) {
+  connection->set_limits({.timeout = std::chrono::milliseconds(50)});
+  EXPECT_EQ(error_of([&] { connection->execute("SELECT pg_sleep(60)"); }).sqlstate(), "57014");
+  EXPECT_EQ(scalar("SELECT 1"), "1");
+}
 
 TEST(PostgresConnect, NeverPrintsThePassword) {
   const Error error =

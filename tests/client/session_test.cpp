@@ -133,6 +133,116 @@ TEST_P(SessionTest, AStatementTimeoutEndsAStatement) {
   EXPECT_EQ(error.kind(), ErrorKind::kCancelled);
 }
 
+TEST_P(SessionTest, TimeoutsOfOneCallEndIt) {
+  auto session = manager().session("acme");
+  const auto expect_cancelled = [&](const rowhouse::CallOptions& options) {
+    EXPECT_EQ(error_of([&] { session.execute(kEndless, {}, options); }).sqlstate(), "57014");
+    EXPECT_EQ(session.execute("SELECT 1").one().get<int>(0), 1);
+  };
+  expect_cancelled({.statement_timeout = std::chrono::milliseconds(50)});
+  expect_cancelled({.call_timeout = std::chrono::milliseconds(50)});
+  auto transaction = session.begin({.statement_timeout = std::chrono::minutes(1)});
+  EXPECT_NO_THROW(transaction.execute("SELECT 1", {}, {.statement_timeout = std::chrono::seconds(5)}));
+  if (on_postgres()) {
+    EXPECT_EQ(transaction.execute("SHOW statement_timeout").one().get<std::string>(0), "1min");
+  }
+  {
+    auto nested = transaction.nested();
+    EXPECT_EQ(error_of([&] {
+                nested.execute(kEndless, {}, {.statement_timeout = std::chrono::milliseconds(50)});
+              }).sqlstate(),
+              "57014");
+  }
+  if (on_postgres()) {
+    EXPECT_EQ(transaction.execute("SHOW statement_timeout").one().get<std::string>(0), "1min");
+  }
+}
+
+TEST_P(SessionTest, ARequestToStopCancelsTheStatement) {
+  auto session = manager().session();
+  std::stop_source source;
+  std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    source.request_stop();
+  });
+  EXPECT_EQ(error_of([&] { session.execute(kEndless, {}, {.stop = source.get_token()}); }).sqlstate(), "57014");
+  EXPECT_EQ(error_of([&] { session.execute("SELECT 1", {}, {.stop = source.get_token()}); }).sqlstate(), "57014");
+  EXPECT_EQ(session.execute("SELECT 1").one().get<int>(0), 1);
+  auto transaction = session.begin();
+  transaction.execute("SELECT 1");
+  EXPECT_EQ(error_of([&] { transaction.execute("SELECT 1", {}, {.stop = source.get_token()}); }).sqlstate(), "57014");
+  EXPECT_NO_THROW(transaction.rollback());
+}
+
+TEST_P(SessionTest, RowsComeOneByOne) {
+  constexpr const char* kNumbers =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT i, 'row ' || i AS t FROM n";
+  const auto sql = on_postgres() ? "SELECT i, 'row ' || i AS t FROM generate_series(1, $1) AS i" : kNumbers;
+  auto session = manager().session("acme");
+  std::int64_t sum = 0;
+  EXPECT_EQ(session.for_each(sql, {1000}, [&](const rowhouse::Row& row) { sum += row.get<int>(0); }), 1000u);
+  EXPECT_EQ(sum, 500'500);
+  EXPECT_EQ(session.for_each(sql, {0}, [](const rowhouse::Row& row) { EXPECT_EQ(row.get<int>(0), 1); }),
+            on_postgres() ? 0u : 1u);
+  int seen = 0;
+  const auto stop_at_ten = [&](const rowhouse::Row& row) {
+    EXPECT_EQ(row["t"].as<std::string>(), "row " + std::to_string(++seen));
+    if (seen == 10) throw std::domain_error("enough");
+  };
+  EXPECT_THROW(session.for_each(sql, {5'000'000}, stop_at_ten), std::domain_error);
+  EXPECT_EQ(session.execute("SELECT 1").one().get<int>(0), 1);
+  EXPECT_EQ(error_of([&] { session.for_each("SELECT absent", {}, [](const rowhouse::Row&) {}); }).sqlstate(), "42703");
+  auto transaction = session.begin();
+  EXPECT_EQ(transaction.for_each(sql, {3}, [](const rowhouse::Row&) {}), 3u);
+  transaction.commit();
+}
+
+TEST_P(SessionTest, RowsAreCopiedIn) {
+  auto session = manager().session();
+  const bool postgres = on_postgres();
+  const Timestamp time = std::chrono::sys_days(std::chrono::year(2024) / 2 / 29) + std::chrono::microseconds(42);
+  for (const char* integer : {"bigint", "integer"}) {  // by the binary format, and by text
+    session.execute("DROP TABLE IF EXISTS t");
+    session.execute(postgres ? "CREATE TEMP TABLE t (i " + std::string(integer) +
+                                   ", d float8, s text, y bytea, f boolean, j jsonb, z timestamptz)"
+                             : "CREATE TEMP TABLE t (i, d, s, y, f, j, z)");
+    auto transaction = session.begin();
+    int rows = 0;
+    const auto next = [&](std::vector<Value>& row) {
+      if (rows == 1000) return false;
+      ++rows;
+      row = {rows, 0.5, "tab\t\\ \"line\"\n", Bytes{std::byte{0}, std::byte{'\\'}}, rows % 2 == 0, Json{{"a", "b\\c"}},
+             time};
+      if (rows == 7) row.assign(7, Value());
+      return true;
+    };
+    EXPECT_EQ(transaction.copy_in({"t", {"i", "d", "s", "y", "f", "j", "z"}}, next), 1000u);
+    // Not the same statement for two tables: within a transaction that would be an error.
+    const auto result = transaction.execute("SELECT * FROM t WHERE i = 1000 -- " + std::string(integer));
+    const auto row = result.one();
+    EXPECT_EQ(row["d"].as<double>(), 0.5);
+    EXPECT_EQ(row["s"].as<std::string>(), "tab\t\\ \"line\"\n");
+    EXPECT_EQ(row["y"].as<Bytes>(), (Bytes{std::byte{0}, std::byte{'\\'}}));
+    EXPECT_TRUE(row["f"].as<bool>());
+    EXPECT_EQ(row["j"].as<Json>(), (Json{{"a", "b\\c"}}));
+    EXPECT_EQ(row["z"].as<Timestamp>(), time);
+    EXPECT_EQ(transaction.execute("SELECT count(*) FROM t WHERE i IS NULL").one().get<int>(0), 1);
+    transaction.commit();
+  }
+  auto transaction = session.begin();
+  const auto once = [](std::vector<Value>& row) { return row.assign(1, "x"), true; };
+  EXPECT_EQ(error_of([&] { transaction.nested().copy_in({"absent", {"i"}}, once); }).sqlstate(), "42P01");
+  if (postgres) {
+    session.execute("CREATE TEMP TABLE b (i bigint)");
+    EXPECT_EQ(error_of([&] { transaction.nested().copy_in({"t", {"absent"}}, once); }).sqlstate(), "42703");
+    const Error error = error_of([&] { transaction.nested().copy_in({"b", {"i"}}, once); });
+    EXPECT_STREQ(error.what(), "a value for COPY does not fit the column \"i\"");
+    std::string out;
+    EXPECT_EQ(transaction.copy_out("COPY (SELECT 1, 2) TO STDOUT", [&](std::string_view row) { out += row; }), 1u);
+    EXPECT_EQ(out, "1\t2\n");
+  }
+}
+
 TEST_P(SessionTest, CancelFromAnotherThread) {
   auto session = manager().session();
   std::jthread other([&] {

@@ -5,26 +5,57 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "rowhouse/error.hpp"
 #include "rowhouse/export.hpp"
+#include "rowhouse/observer.hpp"
 #include "rowhouse/session.hpp"
 #include "rowhouse/url.hpp"
 
 namespace rowhouse {
+
+namespace detail {
+struct Identity;
+struct Writes;
+}  // namespace detail
 
 struct DatabaseOptions {
   std::size_t max_connections = 20;                    ///< 1 to 10,000; a SQLite database in memory has exactly one
   std::chrono::milliseconds checkout_timeout{30'000};  ///< wait for a free connection; 0: do not wait
   std::chrono::milliseconds connect_timeout{10'000};   ///< PostgreSQL; 0: no limit
   std::chrono::milliseconds busy_timeout{20'000};      ///< SQLite: wait for another writer
-  bool reset_on_return = true;                         ///< PostgreSQL: DISCARD ALL after statements of the caller's own
-  std::string schema = "public";                       ///< PostgreSQL: where the tables of the repositories are
-  std::string application_name = "rowhouse";           ///< PostgreSQL: as pg_stat_activity shows it
+  bool reset_on_return = true;                ///< PostgreSQL: reset the session after statements of the caller's own
+  std::string schema = "public";              ///< PostgreSQL: where the tables of the repositories are
+  std::string application_name = "rowhouse";  ///< PostgreSQL: as pg_stat_activity shows it
+
+  std::size_t min_connections = 0;  ///< idle ones that are kept however long they are; see warm_up()
+  std::size_t max_waiting = 1'000;  ///< callers that wait for a connection; a further one is refused at once with 53300
+  std::chrono::milliseconds idle_timeout{600'000};    ///< an idle connection more than the least is closed; 0: never
+  std::chrono::milliseconds max_lifetime{3'600'000};  ///< an older one is closed when it comes back; 0: never
+  std::chrono::milliseconds health_check{
+      30'000};  ///< PostgreSQL: idle for longer, the server is asked before it is lent
+  std::chrono::milliseconds statement_timeout{0};  ///< as in CallOptions, for all statements; 0: the server's own
+  std::chrono::milliseconds call_timeout{0};       ///< as in CallOptions, for all calls; 0: none
+  /// Statements that a connection keeps prepared; 0: none. On PostgreSQL the one unused for longest makes room.
+  std::size_t statement_cache = 200;
+  /// PostgreSQL: there is a pooler such as PgBouncer between, which gives the next transaction another server session.
+  /// Nothing then is kept in the session: no prepared statement, no setting, no reset.
+  bool transaction_pooler = false;
+
+  /// PostgreSQL: servers that replicate this one, for read_session(). Each has a pool of its own, of the same size.
+  std::vector<Url> replicas{};
+  std::chrono::milliseconds max_replica_lag{1'000};  ///< a replica that is further behind is not read from
+
+  std::shared_ptr<Observer> observer{};
+  std::chrono::milliseconds slow_statement{
+      0};                     ///< from this duration the observer's slow_statement is called; 0: never
+  bool observe_text = false;  ///< events carry the text of statements
 };
 
 struct RetryOptions {
@@ -58,30 +89,51 @@ class ROWHOUSE_EXPORT DatabaseManager {
   Session session();
   /// A session for one tenant. Throws 22023 for a malformed id.
   Session session(std::string tenant);
+  /// A session in a sealed database, for the tenant that the token names; the token is checked with each transaction.
+  /// Throws 0A000 on SQLite, which can check none.
+  Session session(LoginToken login);
+
+  /// To read only, without a tenant or for one: on a replica that is at most max_replica_lag behind, else on this
+  /// database. What was written a moment ago may be missing; UnitOfWork keeps that together. Refuses writes with 25006.
+  Session read_session();
+  Session read_session(std::string tenant);
 
   /// Runs `work(Transaction&)` and commits; on a serialization failure, deadlock, busy lock or lost connection runs it
   /// again in a new transaction, never when a commit is in doubt. `work` must have no effect outside its transaction.
   template <class Work>
   auto run_in_transaction(Work&& work, const RetryOptions& options = {}) {
-    using R = std::invoke_result_t<Work&, Transaction&>;
-    if constexpr (std::is_void_v<R>) {
-      run(work, options);
-    } else {
-      std::optional<R> result;
-      run([&](Transaction& transaction) { result.emplace(work(transaction)); }, options);
-      return *std::move(result);
-    }
+    return run_in_transaction(std::forward<Work>(work), options, nullptr);
   }
 
   const Url& url() const noexcept;
   const DatabaseOptions& options() const noexcept;
   Database database() const noexcept;
   PoolStatistics statistics() const;
+  /// Connects until there are min_connections, so that the first callers need not.
+  void warm_up();
   /// Sessions in use, and those opened later, are not affected.
   void close_idle() noexcept;
 
  private:
-  void run(const std::function<void(Transaction&)>& work, const RetryOptions& options);
+  friend class UnitOfWork;
+
+  template <class Work>
+  auto run_in_transaction(Work&& work, const RetryOptions& options, const std::shared_ptr<detail::Writes>& writes) {
+    using R = std::invoke_result_t<Work&, Transaction&>;
+    if constexpr (std::is_void_v<R>) {
+      run(work, options, writes);
+    } else {
+      std::optional<R> result;
+      run([&](Transaction& transaction) { result.emplace(work(transaction)); }, options, writes);
+      return *std::move(result);
+    }
+  }
+
+  void run(const std::function<void(Transaction&)>& work, const RetryOptions& options,
+           const std::shared_ptr<detail::Writes>& writes);
+  Session lend(detail::Identity identity, const std::stop_token& stop = {},
+               const std::shared_ptr<detail::Writes>& writes = nullptr);
+  Session lend_reader(detail::Identity identity, const std::shared_ptr<detail::Writes>& writes = nullptr);
 
   struct Impl;
   std::shared_ptr<Impl> impl_;

@@ -2,12 +2,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "rowhouse/export.hpp"
 #include "rowhouse/row.hpp"
@@ -21,14 +25,54 @@ struct LeaseAccess;
 
 enum class Database { kSqlite, kPostgresql };
 
+/// Takes one row.
+using RowSink = std::function<void(const Row&)>;
+
+/// Fills one row, value by value; false: there are no more.
+using RowSource = std::function<bool(std::vector<Value>& row)>;
+
+/// Where rows go. Names as they are, without quotes.
+struct CopyTarget {
+  std::string table{};
+  std::vector<std::string> columns{};
+  std::string schema{};  ///< empty: PostgreSQL's search_path decides
+};
+
 /// SQLite is always serializable.
 enum class Isolation { kReadCommitted, kRepeatableRead, kSerializable };
+
+/// A token as rowhouse.login() takes it: whoever has it is the tenant that it names. Never printed.
+class ROWHOUSE_EXPORT LoginToken {
+ public:
+  /// Reads the tenant's id, nothing else; whether the token is right is the database's to say. Throws 22023 when it is
+  /// no token at all.
+  explicit LoginToken(std::string text);
+  const std::string& tenant() const noexcept { return tenant_; }
+  const std::string& revealed() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+  std::string tenant_;
+};
+
+/// Of one call. Zero means: as the transaction or the manager has it.
+struct CallOptions {
+  std::string_view name{};                         ///< of the statement, for the Observer
+  std::chrono::milliseconds statement_timeout{0};  ///< the server's: over it the statement fails with 57014
+  /// The client's: over it the statement is cancelled and fails with 57014; if even that is not answered, the
+  /// connection is given up and the error is 08006, or 08007 (in doubt).
+  std::chrono::milliseconds call_timeout{0};
+  std::stop_token stop{};  ///< a request to stop cancels the statement, which throws 57014
+};
 
 struct TransactionOptions {
   Isolation isolation = Isolation::kReadCommitted;
   bool read_only = false;
-  std::chrono::milliseconds statement_timeout{0};  ///< 0: none of our own; a statement over it fails with 57014
+  std::chrono::milliseconds statement_timeout{0};  ///< as in CallOptions, for each statement of the transaction
   std::optional<std::string> tenant{};             ///< only for a session without a tenant of its own
+  std::optional<LoginToken> login{};               ///< the same in a sealed database
+  std::chrono::milliseconds call_timeout{0};       ///< as in CallOptions, for each call
+  std::stop_token stop{};                          ///< as in CallOptions, for each call; a rollback is not stopped
 };
 
 /// A transaction; destroyed without commit() it is rolled back. Not thread-safe; one at a time on a session.
@@ -40,8 +84,19 @@ class ROWHOUSE_EXPORT Transaction {
   ~Transaction();
 
   /// One statement with $1, $2 ... as parameters, in both databases.
-  Result execute(std::string_view sql, std::span<const Value> parameters);
-  Result execute(std::string_view sql, std::initializer_list<Value> parameters = {});
+  Result execute(std::string_view sql, std::span<const Value> parameters, const CallOptions& options = {});
+  Result execute(std::string_view sql, std::initializer_list<Value> parameters = {}, const CallOptions& options = {});
+  /// The same row by row, in constant memory; returns their number. The row ends with the call of `take`. What `take`
+  /// throws ends the statement and is rethrown.
+  std::size_t for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
+                       const CallOptions& options = {});
+  std::size_t for_each(std::string_view sql, std::initializer_list<Value> parameters, const RowSink& take,
+                       const CallOptions& options = {});
+  /// Many new rows at once, returns their number: by COPY on PostgreSQL, binary where the columns' types allow it.
+  /// PostgreSQL refuses it with 0A000 on tables whose row security binds the role; repositories write there too.
+  std::size_t copy_in(const CopyTarget& target, const RowSource& next);
+  /// PostgreSQL: `COPY ... TO STDOUT`, message by message, which are rows in the text format; returns their number.
+  std::size_t copy_out(std::string_view sql, const std::function<void(std::string_view)>& take);
   /// A savepoint: its commit() keeps, its end without commit() undoes what was done since.
   Transaction nested();
   /// An error here with in_doubt() means that the change may or may not be there.
@@ -75,10 +130,15 @@ class ROWHOUSE_EXPORT Session {
   ~Session();
 
   /// One statement, committed at once, or part of the transaction that is open on this session.
-  Result execute(std::string_view sql, std::span<const Value> parameters);
-  Result execute(std::string_view sql, std::initializer_list<Value> parameters = {});
+  Result execute(std::string_view sql, std::span<const Value> parameters, const CallOptions& options = {});
+  Result execute(std::string_view sql, std::initializer_list<Value> parameters = {}, const CallOptions& options = {});
+  /// As Transaction::for_each. On SQLite `take` must not write to the database by another session.
+  std::size_t for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
+                       const CallOptions& options = {});
+  std::size_t for_each(std::string_view sql, std::initializer_list<Value> parameters, const RowSink& take,
+                       const CallOptions& options = {});
   Transaction begin(const TransactionOptions& options = {});
-  /// Thread-safe: stops the statement in progress, which then throws 57014.
+  /// Thread-safe: stops the statement in progress, which then throws 57014; nothing happens when there is none.
   void cancel() noexcept;
 
   Database database() const noexcept;

@@ -24,6 +24,9 @@ class ROWHOUSE_EXPORT Url {
   static Url parse(std::string_view text);
   /// The URL of a SQLite file; the path is taken as it is.
   static Url sqlite_file(std::string path);
+  /// The URL of a PostgreSQL database; the parts are taken as they are, not percent-decoded.
+  static Url postgresql(Host host, std::string database, std::string user = {},
+                        std::optional<std::string> password = std::nullopt);
 
   const std::string& scheme() const noexcept { return scheme_; }
   const std::string& user() const noexcept { return user_; }

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "rowhouse/database_manager.hpp"
+#include "rowhouse/export.hpp"
+
+namespace rowhouse {
+
+/// What belongs together, a request for example: its reads may go to a replica, but see all that was written through
+/// it. Not thread-safe; its sessions are as any other.
+class ROWHOUSE_EXPORT UnitOfWork {
+ public:
+  /// Throws 22023 for a malformed id.
+  explicit UnitOfWork(DatabaseManager manager, std::optional<std::string> tenant = std::nullopt);
+  UnitOfWork(DatabaseManager manager, LoginToken login);
+
+  /// On the primary, as DatabaseManager::session().
+  Session session();
+  /// To read only. On a replica that is at most max_replica_lag behind and has every transaction that this unit has
+  /// committed; else on the primary.
+  Session read_session();
+  /// As DatabaseManager::run_in_transaction(), for the unit's tenant.
+  template <class Work>
+  auto run_in_transaction(Work&& work, RetryOptions options = {}) {
+    options.transaction.tenant = tenant_;
+    options.transaction.login = login_;
+    return manager_.run_in_transaction(std::forward<Work>(work), options, writes_);
+  }
+
+ private:
+  DatabaseManager manager_;
+  std::optional<std::string> tenant_;
+  std::optional<LoginToken> login_;
+  std::shared_ptr<detail::Writes> writes_;
+};
+
+}  // namespace rowhouse

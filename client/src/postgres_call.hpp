@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connection.hpp"
+#include "postgres_result.hpp"
+#include "postgres_wire.hpp"
+
+namespace rowhouse::detail {
+
+// What goes to PostgreSQL in one round trip for a call of Session or Transaction: the call's statement, and around it
+// what sets the transaction, the tenant and the timeout. Owns the texts, so it does not move.
+class PostgresCall {
+ public:
+  PostgresCall() = default;
+  PostgresCall(const PostgresCall&) = delete;
+  PostgresCall& operator=(const PostgresCall&) = delete;
+
+  // `session_timeout`: what each transaction sets because the session has none; 0: nothing.
+  void begin(const TransactionOptions& options, const Identity& identity, std::chrono::milliseconds session_timeout);
+  void statement(const Call& call, bool in_transaction);
+  void add(std::string_view sql) { statements_.push_back({sql, {}}); }
+
+  std::span<const PostgresStatement> statements() const { return statements_; }
+  std::size_t wanted() const noexcept { return wanted_; }  // the number of the call's statement
+
+ private:
+  void add(std::string_view sql, std::string parameter);
+  std::span<const PostgresParameter> keep(std::span<const Value> values);
+
+  std::deque<std::string> texts_;
+  std::deque<std::vector<PostgresParameter>> parameters_;
+  std::deque<PostgresSink> sinks_;
+  std::vector<PostgresStatement> statements_;
+  std::size_t wanted_ = 0;
+};
+
+Result to_result(PostgresResult rows);
+
+PostgresOptions postgres_options(const DatabaseOptions& options);
+
+// In the form that PostgreSQL's input functions read; empty for NULL.
+std::string value_text(const Value& value);
+
+}  // namespace rowhouse::detail
