@@ -51,6 +51,7 @@ check-lint: ## Who may include whom, one version everywhere
 
 check-unit: ## Unit tests of bridge and client, against a private server
 	$(private) --without native -- ctest --test-dir $(BUILD) --progress --output-on-failure
+	$(private) --without native -- tests/replicas/run $(BUILD)
 
 # The other compiler, with sanitizers, in one go.
 check-sanitized: ## The unit tests by clang with the address and undefined behaviour sanitizers

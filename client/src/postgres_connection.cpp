@@ -25,6 +25,7 @@ struct ClearResult {
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
 constexpr std::size_t kCopyBuffer = 256 * 1024;
+constexpr std::chrono::milliseconds kLookIntoTls{50};
 constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
 
 // Waits for the socket; false when the deadline has passed.
@@ -40,6 +41,10 @@ bool wait_for(int socket, short events, std::optional<Clock::time_point> deadlin
     const int ready = poll(&descriptor, 1, timeout);
     if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
   }
+}
+
+std::optional<Clock::time_point> sooner(std::optional<Clock::time_point> a, Clock::time_point b) {
+  return a ? std::min(*a, b) : b;
 }
 
 // A statement terminated by NUL, as libpq wants it. One with NUL inside would be cut there, and mean something else.
@@ -117,7 +122,8 @@ void PostgresConnection::Impl::finish_exchange() {
   bool late = false;
   for (Wait wait = wire->step(); wait != Wait::kNothing; wait = wire->step()) {
     if (wire->wants_cancel()) wire->cancel();
-    if (wait_for(wire->socket(), wait == Wait::kRead ? POLLIN : POLLIN | POLLOUT, deadline)) continue;
+    const auto until = wire->encrypted() ? sooner(deadline, Clock::now() + kLookIntoTls) : deadline;
+    if (wait_for(wire->socket(), wait == Wait::kRead ? POLLIN : POLLIN | POLLOUT, until) || until != deadline) continue;
     if (std::exchange(late, true)) wire->give_up();
     wire->cancel_soon();
     deadline = Clock::now() + kGraceToCancel;

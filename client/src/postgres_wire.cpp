@@ -222,11 +222,8 @@ Wait PostgresWire::step() {
       return Wait::kNothing;
     }
     unsent_ = rest > 0;
-    if (!unsent_ && position_ == 0 && results_.empty() && !error_) {
-      // Nothing can have been answered yet in most cases: reading now would be a system call in vain.
-      pollfd descriptor{PQsocket(connection_), POLLIN, 0};
-      if (PQisBusy(connection_) != 0 && poll(&descriptor, 1, 0) == 0) return Wait::kRead;
-    }
+    // Nothing can have been answered yet in most cases: reading now would be a system call in vain.
+    if (!unsent_ && position_ == 0 && PQisBusy(connection_) != 0) return Wait::kRead;
   }
   if (PQconsumeInput(connection_) == 0) {
     finish();
@@ -331,6 +328,7 @@ void PostgresWire::give_up() {
   throw_result_error(connection_, nullptr, may_commit_);
 }
 
+bool PostgresWire::encrypted() const noexcept { return PQsslInUse(connection_) != 0; }
 int PostgresWire::socket() const noexcept { return PQsocket(connection_); }
 bool PostgresWire::idle() const noexcept { return PQtransactionStatus(connection_) == PQTRANS_IDLE; }
 bool PostgresWire::alive() const noexcept { return PQstatus(connection_) == CONNECTION_OK; }

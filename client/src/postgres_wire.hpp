@@ -91,6 +91,8 @@ class PostgresWire {
 
   pg_conn* connection() const noexcept { return connection_; }
   int socket() const noexcept;
+  // Bytes that came may be in the TLS library, where waiting for the socket misses them: step at times all the same.
+  bool encrypted() const noexcept;
   bool idle() const noexcept;            // no transaction is open
   bool in_transaction() const noexcept;  // one is, failed or not
   bool alive() const noexcept;           // as far as is known
