@@ -123,12 +123,11 @@ Status read_file(const std::string& path, const bridge::SourceOptions& options, 
         bridge::CopyEncoder::open(*source.value(), table.table, *plan.find_source(table.table.name), "acme");
     if (!encoder.ok()) return encoder.status();
     for (;;) {
-      const auto more = encoder.value()->next(chunk, {});
+      const auto more = encoder.value()->next(chunk);
       if (!more.ok()) return more.status();
       if (!more.value()) break;
+      digests += table.table.name + " " + chunk.identity.key_to + " " + chunk.identity.digest + "\n";
     }
-    digests +=
-        table.table.name + " " + std::to_string(encoder.value()->rows_read()) + " " + encoder.value()->digest() + "\n";
   }
   return source.value()->check_unchanged();
 }
