@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "html_report.hpp"
 #include "progress.hpp"
 #include "report.hpp"
 #include "rowhouse/migration.hpp"
@@ -67,6 +68,7 @@ void print(const nlohmann::json& document) {
 
 template <class Report>
 void print(const Options& options, const Report& report) {
+  if (!options.report.empty()) write_report(options.report, to_json(report));
   if (options.json) return print(to_json(report));
   std::cout << to_text(report) << std::flush;
 }
@@ -138,6 +140,7 @@ void print_error(const Options& options, const Error& error) {
 
 ExitStatus run_plan(const Options& options) {
   watch_interrupts();
+  check_report_path(options.report);
   Progress progress(options.quiet || options.json);
   const PlanReport report = plan(sources(options), migration_options(options, progress));
   progress.finish();
@@ -192,6 +195,7 @@ ExitStatus follow(const Options& options) {
 ExitStatus run_migrate(const Options& options) {
   watch_interrupts();
   if (options.follow_seconds) return follow(options);
+  check_report_path(options.report);
   Progress progress(options.quiet || options.json);
   const Url to = target(options);
   const MigrationReport report = migrate(sources(options), to, migration_options(options, progress));
@@ -216,6 +220,7 @@ ExitStatus run_retry(const Options& options) {
 
 ExitStatus run_verify(const Options& options) {
   watch_interrupts();
+  check_report_path(options.report);
   Progress progress(options.quiet || options.json);
   const Url to = target(options);
   const VerifyReport report = verify(sources(options), to, migration_options(options, progress));
@@ -242,6 +247,7 @@ ExitStatus run_export(const Options& options) {
 }
 
 ExitStatus run_status(const Options& options) {
+  check_report_path(options.report);
   const StatusReport report = status(target(options));
   print(options, report);
   return report.core.empty() ? kState : kOk;

@@ -32,6 +32,7 @@ struct Options {
   bool purge = false;
   std::optional<double> follow_seconds;
   std::optional<std::string> table;
+  std::string report;  ///< the HTML page to write
   std::string file;
   std::optional<std::string> source;
   bool overwrite = false;

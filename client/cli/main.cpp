@@ -67,15 +67,18 @@ void add_values(CLI::App* command, Options& options) {
       ->option_text("reject|replace|bytea (Env:ROWHOUSE_ON_INVALID_UTF8)");
 }
 
+void add_report(CLI::App* command, Options& options) {
+  command->add_option("--report", options.report, "Write the result as an HTML page, too")
+      ->envname("ROWHOUSE_REPORT")
+      ->type_name("FILE");
+}
+
 void add_target(CLI::App* command, Options& options) {
   // The environment is read later: help must not show what may hold a password.
   command->add_option("--to", options.to, "The PostgreSQL database")->type_name("URL (Env:DATABASE_URL)");
 }
 
 void add_copying(CLI::App* command, Options& options) {
-  command->add_option("--jobs", options.jobs, "Connections at work; without it one a processor, up to four")
-      ->envname("ROWHOUSE_JOBS")
-      ->check(CLI::Range(1, 64));
   command
       ->add_option("--on-conflict", options.on_conflict,
                    "A row that was changed in PostgreSQL since its import, and in the file: keep it, take the source's, or "
@@ -137,6 +140,7 @@ int main(int argc, char** argv) {
   CLI::App* plan = command(app, "plan", "Say what would be made of the files, and why", rowhouse::cli::run_plan);
   add_sources(plan, options);
   add_values(plan, options);
+  add_report(plan, options);
   plan->add_flag("--ddl", options.ddl, "Print the SQL instead")->envname("ROWHOUSE_DDL");
   for (auto [name, help, function] :
        {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what changed", &rowhouse::cli::run_migrate),
@@ -152,6 +156,10 @@ int main(int argc, char** argv) {
           ->envname("ROWHOUSE_FOLLOW")
           ->type_name("SECONDS")
           ->check(CLI::Range(0.05, 86400.0));
+    if (function != &rowhouse::cli::run_retry) add_report(added, options);
+    added->add_option("--jobs", options.jobs, "Connections at work; without it one a processor, up to four")
+        ->envname("ROWHOUSE_JOBS")
+        ->check(CLI::Range(1, 64));
   }
   CLI::App* out = command(app, "export", "Write one tenant's rows into a new SQLite file", rowhouse::cli::run_export);
   out->add_option("file", options.file, "The file to write")->required()->type_name("OUT.db");
@@ -163,8 +171,9 @@ int main(int argc, char** argv) {
   out->add_flag("--overwrite", options.overwrite, "Replace a file that is there")->envname("ROWHOUSE_OVERWRITE");
   out->add_flag("--imported-only", options.imported_only, "Leave out tables that came from no file")
       ->envname("ROWHOUSE_IMPORTED_ONLY");
-  add_target(command(app, "status", "Show what is imported and what was set aside", rowhouse::cli::run_status),
-             options);
+  CLI::App* status = command(app, "status", "Show what is imported and what was set aside", rowhouse::cli::run_status);
+  add_target(status, options);
+  add_report(status, options);
 
   add_target(command(app, "audit", "Name every way in which tenants can reach each other's rows", rowhouse::cli::run_audit),
              options);

@@ -132,18 +132,20 @@ std::string to_text(const MigrationReport& report) {
 std::string to_text(const VerifyReport& report) {
   std::vector<std::vector<std::string>> lines = {
       {"tenant", "file", "table", "equal", "rejected", "different", "missing", "unexpected"}};
-  std::int64_t equal = 0, wrong = 0;
+  std::int64_t equal = 0, wrong = 0, elsewhere = 0;
   std::string examples;
   for (const VerifiedTable& table : report.tables) {
     lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.rejected),
                      number(table.different), number(table.missing), number(table.unexpected)});
     equal += table.rows;
     wrong += table.different + table.missing + table.unexpected;
+    elsewhere += table.elsewhere;
     for (const std::string& example : table.examples)
       examples += table.tenant + " " + table.table + ": " + example + "\n";
   }
   return (report.tables.empty() ? "" : aligned(lines)) + examples + number(equal) + " rows equal in every cell, " +
-         number(wrong) + " differences\n";
+         number(wrong) + " differences" +
+         (elsewhere > 0 ? ", " + number(elsewhere) + " rows that other files brought" : "") + "\n";
 }
 
 std::string to_text(const ExportReport& report) {
@@ -264,6 +266,7 @@ nlohmann::json to_json(const VerifyReport& report) {
                                                {"different", table.different},
                                                {"missing", table.missing},
                                                {"unexpected", table.unexpected},
+                                               {"elsewhere", table.elsewhere},
                                                {"examples", table.examples}}));
   }
   out["failures"] = to_json(report.failures);

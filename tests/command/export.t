@@ -85,6 +85,13 @@ sqlite one.db 'CREATE TABLE thing (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO 
 sqlite two.db 'CREATE TABLE thing (id INTEGER PRIMARY KEY, b TEXT); INSERT INTO thing VALUES (2, 2)'
 new_database "$topic-several"
 succeeds 'migrate two files of one tenant' migrate "$data/one.db" "$data/two.db" --tenant both --to "$url" --quiet
+rowhouse verify "$data/one.db" --tenant both --to "$url" --json
+is "$status $(json '.tables[] | [.rows, .unexpected, .elsewhere] | join(" ")')" '0 1 0 1' 'verify of one: rows of the other are no difference'
+sql "INSERT INTO thing VALUES ('both', 3, 'x')" >/dev/null
+rowhouse verify "$data/one.db" --tenant both --to "$url" --json
+is "$status $(json '.tables[] | [.rows, .unexpected, .elsewhere] | join(" ")')" '6 1 1 1' 'a row that nobody brought is one'
+sql 'DELETE FROM thing WHERE id = 3' >/dev/null
+succeeds 'both at a time' verify "$data/one.db" "$data/two.db" --tenant both --to "$url" --jobs 2 --quiet
 refuses 'files that do not agree' 2 22023 'several files.*one.db, two.db' export --from "$url" --tenant both "$exports/both.db"
 refuses 'a file that was not' 2 22023 'no file "three.db"' export --from "$url" --tenant both --source three.db "$exports/both.db"
 succeeds 'one of them' export --from "$url" --tenant both --source two.db "$exports/both.db" --quiet

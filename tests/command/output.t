@@ -6,7 +6,7 @@ shop acme_freshdesk_data.db Acme 400
 shop bolt_freshdesk_data.db Bolt 400
 
 succeeds 'help' --help
-for command in plan migrate verify status tenant; do
+for command in plan migrate verify export status audit prove tenant; do
   like "$out" "  $command " "help names $command"
   succeeds "help of $command" "$command" --help
   rowhouse --help
@@ -16,13 +16,19 @@ while read -r number; do
   like "$out" "  $number +[a-zA-Z]" "help explains exit status $number"
 done < <(sed -n 's/^ *k[A-Za-z]* = \([0-9]*\),.*/\1/p' "$header")
 rowhouse migrate --help
-for variable in DATABASE_URL ROWHOUSE_{JSON,QUIET,PATTERN,TENANT,SCHEMA,TENANT_COLUMN,SCRATCH,SKIP_INTEGRITY_CHECK}; do
+for variable in DATABASE_URL ROWHOUSE_{JSON,QUIET,PATTERN,TENANT,SCHEMA,TENANT_COLUMN,SCRATCH,SKIP_INTEGRITY_CHECK,JOBS}; do
   like "$out" "Env:$variable" "help names $variable"
 done
 version=$(jq -r .version "$here/../../META.json")
 succeeds 'version' --version
 is "$out" "rowhouse $version" 'it is that of META.json'
 
+# Manual pages and completion are what the command says of itself.
+"$here/../../packaging/man-pages" "$binary" "$work/man"
+is "$(cd "$work/man" && LC_ALL=C && echo ./*)" "$(printf './%s.1 ' rowhouse-{audit,export,migrate,plan,prove,retry,status,tenant-create,tenant-list,tenant,verify} rowhouse | sed 's/ $//')" \
+  'a manual page for each command'
+complete_as() { PATH=${binary%/*}:$PATH bash -c '. "$0"; COMP_WORDS=(rowhouse "$@"); COMP_CWORD=$#; _rowhouse; echo "${COMPREPLY[*]}"' "$here/../../packaging/completion.bash" "$@"; }
+is "$(complete_as exp)|$(complete_as tenant '')|$(complete_as export --over)|$(complete_as verify --jo)" 'export|list create|--overwrite|--jobs' 'completion'
 for arguments in '' 'nonsense' 'migrate' 'migrate --nonsense x' 'tenant' 'tenant create' 'status x' 'plan x --schema'; do
   # shellcheck disable=SC2086  # words
   rowhouse $arguments
@@ -31,32 +37,71 @@ for arguments in '' 'nonsense' 'migrate' 'migrate --nonsense x' 'tenant' 'tenant
   is "$out" '' 'and not on standard output'
 done
 
-# Documents: one JSON value on standard output and nothing on standard error, whatever happens.
-document() {
-  rowhouse "${@:3}" --json
-  is "$err" '' "$1: nothing on standard error"
-  is "$(json 'keys | join(" ")')" "$2" "$1: the parts of the document"
-  is "$(json '[.rowhouse, .command] | join(" ")')" "$version $1" "$1: version and command"
+# Documents: one JSON value on standard output and nothing on standard error, whatever happens, with the fields that
+# docs/command.md names and no others. `a[]` in a row of its table stands for each element; `b` behind `a[]`: is one of its
+# fields, in brackets or up to the next semicolon.
+fields() {
+  sed -n "s/^| $1 | \(.*\) |\$/\1/p" "$here/../../docs/command.md" | perl -ne '
+    for my $part (split /; /) {
+      $part =~ s/ \((?!`)[^)]*\)//g;
+      my ($outer, $inner) = $part =~ /^(.*`(?:\w+)(?:\[\])?`): (.*)$/ ? ($1, $2) : ($part, "");
+      my @outer = $outer =~ /`(\w+(?:\[\])?)`/g;
+      print "$_\n" for @outer;
+      my $list = $outer[-1];
+      while ($inner =~ s/`(\w+)(\[\])?` \(((?:`\w+`(?:, )?)+)\)/`$1$2`/) {
+        my ($name, $more) = ("$list.$1$2", $3);
+        print "$name.$_\n" for $more =~ /`(\w+)`/g;
+      }
+      print "$list.$_\n" for $inner =~ /`(\w+(?:\[\])?)`/g;
+    }'
 }
-document plan 'command ddl_after failures files notes rowhouse tables' plan "$data"
-is "$(json '.tables[0] | keys | join(" ")')" 'columns ddl name notes primary_key rows source_name' 'plan: a table'
-is "$(json '.tables[0].columns[0] | keys | join(" ")')" 'evidence name source_name type' 'plan: a column'
-document migrate 'command failures notes rowhouse seconds tables' migrate "$data" --to "$url"
-is "$(json '.tables[0] | keys | join(" ")')" \
-  'conflicts deleted present rejected repaired rows source source_table table tenant unchanged updated' 'migrate: a table'
-document verify 'command equal failures rowhouse tables' verify "$data" --to "$url"
-is "$(json '.tables[0] | keys | join(" ")')" \
-  'different examples missing rejected rows source source_table table tenant unexpected' 'verify: a table'
-document status 'command core rejects rowhouse tables' status --to "$url"
-is "$(json '.tables[0] | keys | join(" ")')" 'imported_at rejected rows source source_table table tenant' 'status: a table'
+# The fields that a document has, lists that are empty with none of their own.
+shown() {
+  jq -r 'def walk_fields($at): to_entries[] | .key as $key | if (.value | type) == "array"
+      then "\($at)\($key)[]", (.value[] | objects | walk_fields("\($at)\($key)[]."))
+      elif (.value | type) == "object" then "\($at)\($key)", (.value | walk_fields("\($at)\($key).")) else "\($at)\($key)" end;
+    walk_fields("")' "$work/out"
+}
+failure_fields=$(printf 'failures[].%s\n' path tenant sqlstate message detail hint)
+document() {
+  rowhouse "${@:2}" --json
+  is "$(grep -vE '^(refused: .*cobra| +detail: | +hint: )' <<<"$err")" '' "$1: nothing on standard error but refused files"
+  is "$(json '[.rowhouse, .command] | join(" ")')" "$version $1" "$1: version and command"
+  local documented lists
+  documented=$( (printf 'command\nrowhouse\n'; fields "$1"; [[ $(fields "$1") != *failures* ]] || echo "$failure_fields") | sort -u)
+  is "$(shown | sort -u | comm -23 - <(echo "$documented"))" '' "$1: no field that is not documented"
+  # Of a list that is empty the fields can't be seen.
+  lists=$(jq -r 'paths(type == "array" and length == 0) | map(if type == "number" then "[]" else "." + . end) | join("") | .[1:] | gsub("\\[\\]"; "[]")' "$work/out")
+  is "$(comm -13 <(shown | sort -u) <(echo "$documented") | while read -r field; do
+    list=${field%.*}; [[ $'\n'$lists$'\n' == *$'\n'"${list%\[\]}"$'\n'* ]] || echo "$field"; done)" '' "$1: every field that is documented"
+}
+: >"$data/cobra_freshdesk_data.db"
+document plan plan "$data"
+document migrate migrate "$data" --to "$url"
+document verify verify "$data" --to "$url"
+rm "$data/cobra_freshdesk_data.db"
+document status status --to "$url"
 like "$(json '.tables[0].imported_at')" '^20..-..-..T..:..:..Z$' 'status: times are ISO, in UTC'
-document 'tenant list' 'command rowhouse tenants' tenant list --to "$url"
+document export export --from "$url" --tenant acme "$work/out.db"
+document audit audit --to "$url"
+document prove prove --to "$url"
+document 'tenant list' tenant list --to "$url"
 is "$(json '.tenants[] | [.id, .status] | join(" ")')" 'acme active
 bolt active' 'tenant list: the tenants'
-: >"$data/cobra_freshdesk_data.db"
-rowhouse plan "$data" --json
-is "$(json '.failures[0] | keys | join(" ")')" 'detail hint message path sqlstate tenant' 'a failure'
-rm "$data/cobra_freshdesk_data.db"
+
+# So is an error that ends the command.
+while read -r wanted sqlstate arguments; do
+  # shellcheck disable=SC2086  # words
+  rowhouse $arguments --json
+  is "$status $(json '[.command, .error.sqlstate] | join(" ")') $(json '.error | keys | join(" ")')" \
+    "$wanted ${arguments%% -*} $sqlstate detail hint message sqlstate" "an error's document: $arguments"
+  is "$err" '' 'and nothing on standard error'
+done <<'TABLE'
+5 08001 status --to postgresql://127.0.0.1:1/x
+5 08001 tenant list --to postgresql://127.0.0.1:1/x
+2 F0000 audit --to mysql://x/y
+2 F0000 export --tenant acme x.db --from sqlite:///x
+TABLE
 
 succeeds 'plan --ddl' plan "$data" --ddl
 new_database "$topic-ddl"

@@ -146,7 +146,8 @@ struct VerifiedTable {
   std::int64_t rejected = 0;  ///< set aside in rowhouse.import_reject, hence rightly absent
   std::int64_t different = 0;
   std::int64_t missing = 0;           ///< in the file, not in PostgreSQL
-  std::int64_t unexpected = 0;        ///< in PostgreSQL, not in the file
+  std::int64_t unexpected = 0;        ///< in PostgreSQL, not in the file, nor brought by another file
+  std::int64_t elsewhere = 0;         ///< not in the file: as many as other files of the tenant have brought
   std::vector<std::string> examples;  ///< the first differences: key and column, never a value
 };
 
@@ -156,8 +157,8 @@ struct VerifyReport {
   ROWHOUSE_EXPORT bool equal() const;
 };
 
-/// Compares every cell of every file with PostgreSQL, both directions, in bounded memory. Values are compared as
-/// PostgreSQL prints them, by another way than the one that copied them; JSON and times by meaning.
+/// Compares every cell of every file with PostgreSQL, both directions, in bounded memory, `jobs` files at a time. Values
+/// are compared as PostgreSQL prints them, by another way than the one that copied them; JSON and times by meaning.
 ROWHOUSE_EXPORT VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target,
                                     const MigrationOptions& options);
 

@@ -1,5 +1,13 @@
 // Both sides of each table side by side, in key order: what is equal, different, missing, unexpected.
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <mutex>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include "bridge/copy_encoder.hpp"
 #include "bridge/helpdesk.hpp"
@@ -13,6 +21,7 @@ namespace rowhouse {
 namespace {
 
 constexpr std::size_t kExamples = 5;
+constexpr std::int64_t kRowsBetweenReports = 1000;
 
 using Fields = std::vector<std::optional<std::string>>;
 
@@ -48,15 +57,23 @@ class TableComparison {
     }
     if (!more_ || order_against(target) != 0) {
       ++result_.unexpected;
-      example("key " + printed_key(target), "is not in the file");
+      example(unexpected_, "key " + printed_key(target), "is not in the file");
       return;
     }
     compare(target);
     advance();
   }
 
-  void finish() {
+  // `elsewhere`: how many rows of the table other files of the tenant have brought. Not told apart from those that nobody
+  // brought, they account for as many of the rows that this file has not.
+  void finish(std::int64_t elsewhere) {
     for (; more_; advance()) miss();
+    result_.elsewhere = std::min(elsewhere, result_.unexpected);
+    result_.unexpected -= result_.elsewhere;
+    if (result_.unexpected == 0) return;
+    for (const std::string& one : unexpected_) {
+      if (result_.examples.size() < kExamples) result_.examples.push_back(one);
+    }
   }
 
  private:
@@ -102,18 +119,18 @@ class TableComparison {
           cell(i).storage_class == bridge::StorageClass::null && target[i] == bridge::kDefaultPlatform)
         continue;
       equal = false;
-      example("key " + reader_->key(), "differs in column \"" + column.name + "\"");
+      example(result_.examples, "key " + reader_->key(), "differs in column \"" + column.name + "\"");
     }
     ++(equal ? result_.rows : result_.different);
   }
 
   void miss() {
     ++result_.missing;
-    example("key " + reader_->key(), "is not in PostgreSQL");
+    example(result_.examples, "key " + reader_->key(), "is not in PostgreSQL");
   }
 
-  void example(const std::string& key, const std::string& what) {
-    if (result_.examples.size() < kExamples) result_.examples.push_back(key + " " + what);
+  static void example(std::vector<std::string>& examples, const std::string& key, const std::string& what) {
+    if (examples.size() < kExamples) examples.push_back(key + " " + what);
   }
 
   std::string printed_key(const Fields& target) const {
@@ -125,6 +142,7 @@ class TableComparison {
   const bridge::TablePlan& plan_;
   std::set<std::string> rejected_;
   VerifiedTable& result_;
+  std::vector<std::string> unexpected_;
   std::unique_ptr<bridge::RowReader> reader_;
   std::vector<std::size_t> key_;
   std::vector<int> cell_of_;
@@ -133,40 +151,101 @@ class TableComparison {
   bool more_ = false;
 };
 
+// What the workers of one run share: the next file, what came of each, and how far they are together.
+class VerifyRun {
+ public:
+  VerifyRun(const std::vector<MigrationSource>& sources, const MigrationOptions& options)
+      : sources_(sources), options_(options), tables_(sources.size()), failures_(sources.size()) {
+    progress_ = {"verify", "", "", 0, 0, 0, sources.size()};
+  }
+
+  const MigrationOptions& options() const { return options_; }
+  void expect_rows(std::int64_t rows) { progress_.rows_total = rows; }
+
+  // Files one by one, until there are no more or one of the workers has failed.
+  template <class Compare>
+  void work(const Compare& compare) noexcept {
+    for (std::size_t at; !stopped_ && (at = next_++) < sources_.size();) {
+      try {
+        tables_[at] = compare(sources_[at], failures_[at]);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (!stopped_.exchange(true)) error_ = std::current_exception();
+        return;
+      }
+      report("", "", 0, 1);
+    }
+  }
+  void fail(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_.exchange(true)) error_ = std::move(error);
+  }
+
+  void check_stopped() const {
+    detail::check_interrupted(options_);
+    if (stopped_) throw_error("57014", "another file ended the run");
+  }
+  void report(const std::string& tenant, const std::string& table, std::int64_t rows, std::size_t files = 0) {
+    const std::lock_guard lock(mutex_);
+    progress_.tenant = tenant;
+    progress_.table = table;
+    progress_.rows += rows;
+    progress_.files += files;
+    detail::report_progress(options_, progress_);
+  }
+
+  VerifyReport finish() {
+    if (error_) std::rethrow_exception(error_);
+    VerifyReport report;
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      for (VerifiedTable& table : tables_[i]) report.tables.push_back(std::move(table));
+      if (failures_[i]) report.failures.push_back(std::move(*failures_[i]));
+    }
+    return report;
+  }
+
+ private:
+  const std::vector<MigrationSource>& sources_;
+  const MigrationOptions& options_;
+  std::vector<std::vector<VerifiedTable>> tables_;
+  std::vector<std::optional<FileFailure>> failures_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> stopped_{false};
+  std::exception_ptr error_;
+  std::mutex mutex_;  // of error_ and progress_
+  MigrationProgress progress_;
+};
+
+// One connection's share of the work.
 class Verification {
  public:
-  Verification(detail::PostgresConnection& connection, const MigrationOptions& options)
-      : connection_(connection), options_(options) {}
+  Verification(detail::PostgresConnection& connection, const bridge::TargetNames& target, VerifyRun& run)
+      : connection_(connection), options_(run.options()), target_(target), run_(run) {}
 
-  VerifyReport run(const std::vector<MigrationSource>& sources) {
-    target_ = detail::read_target_names(connection_, options_.schema);
-    progress_ = {"verify", "", "", 0, 0, 0, sources.size()};
-    for (const MigrationSource& source : sources) {
-      try {
-        std::vector<VerifiedTable> tables;
-        const std::int64_t rows_before = progress_.rows;
-        detail::read_whole(source, options_, false, [&](const bridge::Source& file) {
-          connection_.rollback();
-          progress_.rows = rows_before;
-          tables = compare_file(source, file);
-        });
-        report_.tables.insert(report_.tables.end(), tables.begin(), tables.end());
-      } catch (const Error& error) {
-        if (detail::ends_the_run(error)) throw;
+  // A file that can't be read or compared is a failure of its own; errors that concern every file are thrown.
+  std::vector<VerifiedTable> compare(const MigrationSource& source, std::optional<FileFailure>& failure) {
+    try {
+      std::vector<VerifiedTable> tables;
+      told_ = 0;
+      detail::read_whole(source, options_, false, [&](const bridge::Source& file) {
         connection_.rollback();
-        report_.failures.push_back(detail::failure_of(source, error));
-      }
-      ++progress_.files;
-      detail::report_progress(options_, progress_);
+        run_.report(source.tenant, "", -std::exchange(told_, 0));
+        tables = compare_file(source, file);
+      });
+      return tables;
+    } catch (const Error& error) {
+      if (detail::ends_the_run(error)) throw;
+      connection_.rollback();
+      failure = detail::failure_of(source, error);
+      return {};
     }
-    return std::move(report_);
   }
 
  private:
   std::vector<VerifiedTable> compare_file(const MigrationSource& source, const bridge::Source& file) {
-    std::vector<VerifiedTable> results;
     const bridge::FileProfile profile = detail::profile_source(file, source, options_, false);
     bridge::Plan plan = detail::plan_files({{source, profile}}, options_, target_);
+    std::vector<VerifiedTable> results;
     connection_.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     connection_.execute("SELECT rowhouse.set_tenant($1)", {source.tenant});
     for (bridge::TablePlan& table : plan.tables) {
@@ -175,8 +254,6 @@ class Verification {
       result.source = file.file_name();
       result.source_table = table.source_name;
       result.table = table.name;
-      progress_.tenant = source.tenant;
-      progress_.table = table.name;
       compare_table(file, *detail::find_table(profile, table), table, result);
       results.push_back(std::move(result));
     }
@@ -193,13 +270,29 @@ class Verification {
     }
     TableComparison comparison(file, profile.table, table, rejected_keys(result), result);
     Fields fields;
+    std::int64_t rows = 0;
     connection_.copy_out(select(table, result.tenant), [&](std::string_view line) {
-      detail::check_interrupted(options_);
+      run_.check_stopped();
       detail::split_copy_row(line, fields);
       comparison.take(fields);
-      if (++progress_.rows % 1000 == 0) detail::report_progress(options_, progress_);
+      if (++rows % kRowsBetweenReports == 0) tell(result, kRowsBetweenReports);
     });
-    comparison.finish();
+    comparison.finish(result.unexpected > 0 ? rows_from_elsewhere(result) : 0);
+    tell(result, rows % kRowsBetweenReports);
+  }
+
+  void tell(const VerifiedTable& table, std::int64_t rows) {
+    told_ += rows;
+    run_.report(table.tenant, table.table, rows);
+  }
+
+  // What the ledger says that other files brought into the same table.
+  std::int64_t rows_from_elsewhere(const VerifiedTable& table) const {
+    const detail::PostgresResult rows = connection_.execute(
+        "SELECT coalesce(sum(rows), 0)::bigint FROM rowhouse.import_chunk WHERE tenant = $1 AND target_schema = $2 "
+        "AND target_table = $3 AND (source, source_table) <> ($4, $5)",
+        {table.tenant, options_.schema, table.table, table.source, table.source_table});
+    return std::stoll(std::string(rows.value(0, 0).value_or("0")));
   }
 
   std::set<std::string> rejected_keys(const VerifiedTable& table) const {
@@ -230,10 +323,31 @@ class Verification {
 
   detail::PostgresConnection& connection_;
   const MigrationOptions& options_;
-  bridge::TargetNames target_;
-  MigrationProgress progress_;
-  VerifyReport report_;
+  const bridge::TargetNames& target_;
+  VerifyRun& run_;
+  std::int64_t told_ = 0;  // rows of the file at work that the progress counts
 };
+
+// How many rows the ledger has of these files: what there is to compare, as far as is known before.
+std::int64_t expected_rows(detail::PostgresConnection& connection, const std::vector<MigrationSource>& sources) {
+  std::set<std::pair<std::string, std::string>> wanted;
+  for (const MigrationSource& source : sources)
+    wanted.emplace(source.tenant, std::filesystem::path(source.path).filename().string());
+  const detail::PostgresResult rows = connection.execute(
+      "SELECT tenant, source, sum(rows)::bigint FROM rowhouse.import_chunk GROUP BY tenant, source");
+  std::int64_t expected = 0;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    if (wanted.count({std::string(rows.value(i, 0).value_or("")), std::string(rows.value(i, 1).value_or(""))}) > 0)
+      expected += std::stoll(std::string(rows.value(i, 2).value_or("0")));
+  }
+  return expected;
+}
+
+detail::PostgresConnection connect_to_compare(const Url& target) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  detail::prepare_session(connection);
+  return connection;
+}
 
 }  // namespace
 
@@ -246,11 +360,33 @@ bool VerifyReport::equal() const {
 }
 
 VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options) {
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
-  detail::prepare_session(connection);
+  detail::PostgresConnection connection = connect_to_compare(target);
   if (detail::installed_core(connection).empty())
     throw_error("55000", "rowhouse is not installed in the database: nothing was migrated there");
-  return Verification(connection, options).run(sources);
+  const bridge::TargetNames names = detail::read_target_names(connection, options.schema);
+  VerifyRun run(sources, options);
+  run.expect_rows(expected_rows(connection, sources));
+  const auto work_on = [&](detail::PostgresConnection& with) {
+    Verification verification(with, names, run);
+    run.work([&](const MigrationSource& source, std::optional<FileFailure>& failure) {
+      return verification.compare(source, failure);
+    });
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < std::min(std::max<std::size_t>(options.jobs, 1), sources.size()); ++i) {
+      others.emplace_back([&] {
+        try {
+          detail::PostgresConnection own = connect_to_compare(target);
+          work_on(own);
+        } catch (...) {
+          run.fail(std::current_exception());
+        }
+      });
+    }
+    work_on(connection);
+  }
+  return run.finish();
 }
 
 }  // namespace rowhouse
