@@ -37,7 +37,7 @@ h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .6re
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--fg); } svg rect { fill: var(--bar); }
 .scroll { max-height: 34rem; overflow: auto; border: 1px solid var(--line); border-radius: .5rem; background: var(--card); }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .3rem .75rem; text-align: left; border-bottom: 1px solid var(--line);
-  max-width: 28rem; overflow-wrap: anywhere; vertical-align: top; }
+  max-width: 28rem; overflow-wrap: break-word; vertical-align: top; }
 th { position: sticky; top: 0; background: var(--card); cursor: pointer; white-space: nowrap; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 input { font: inherit; padding: .35rem .6rem; border: 1px solid var(--line); border-radius: .4rem; background: var(--card); color: inherit; width: 20rem; max-width: 100%; margin-bottom: .6rem; }
 </style>
