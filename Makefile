@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint check-matrix demo demo-psql bench bench-import bench-policies clean
+  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-import bench-policies clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -43,7 +43,7 @@ check: ## Build and run every test
 	@packaging/install-dependencies check
 	@$(MAKE) --no-print-directory core native
 	@$(MAKE) --no-print-directory client tests=1
-	@$(MAKE) --no-print-directory check-lint check-unit check-regress check-native check-doors check-command check-sanitized
+	@$(MAKE) --no-print-directory check-lint check-unit check-regress check-native check-doors check-command check-package check-sanitized
 	@echo "check: everything passed"
 
 check-lint: ## Who may include whom, one version everywhere
@@ -74,7 +74,7 @@ check-native: ## The native extension: symbols, foreign tables, import, faults
 	tests/native/run
 
 check-doors: ## The tenant context behind a pooler and under SQLAlchemy
-	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_integrated_objects
+	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_2_repository $(BUILD)/tests/client/conformance_test
 	$(private) --without native -- tests/sqlalchemy/run
 
 check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; as root, half an hour
@@ -83,6 +83,13 @@ check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; 
 
 check-command: ## The command, from outside
 	ROWHOUSE=$(abspath $(command)) tests/command/run
+
+check-package: ## The installed library: its symbols, consumers by CMake and pkg-config
+	tests/packaging/run $(BUILD)
+
+docs: ## The reference of the C++ library, in BUILD/docs/html; fails for a public name without a comment
+	@mkdir -p $(BUILD)/docs
+	@ROWHOUSE_DOCS=$(BUILD)/docs doxygen client/Doxyfile
 
 check-citus: core ## Distributed tables, on a server that has Citus (PG_CONFIG); not a part of check
 	tests/citus/run

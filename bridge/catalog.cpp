@@ -252,6 +252,8 @@ Result<Catalog> read_catalog(const Source& source) {
         } else if (kind == "shadow") {
           catalog.passed_over.push_back(
               {printable(name, kReasonBytes), "shadow table", "it belongs to a virtual table"});
+        } else if (name == "rowhouse_schema" || name == "rowhouse_intent") {
+          catalog.passed_over.push_back({name, "table", "it is the client library's own"});
         } else {
           Table table;
           table.name = name;

@@ -16,6 +16,7 @@
 #include "connection.hpp"
 #include "rowhouse/error.hpp"
 #include "sql_text.hpp"
+#include "sqlite_time.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -54,6 +55,7 @@ std::string sqlstate_of_message(std::string_view message) {
   if (message.starts_with("no such column") || message.find("has no column named") != std::string_view::npos)
     return "42703";
   if (message.starts_with("no such function")) return "42883";
+  if (message.starts_with("ON CONFLICT clause does not match")) return "42P10";
   if (message.starts_with("malformed JSON")) return "22P02";
   if (message.ends_with("already exists")) return "42P07";
   if (message.starts_with("near ") || message.starts_with("incomplete input") ||
@@ -426,6 +428,7 @@ std::unique_ptr<Connection> connect_sqlite(const Url& url, const DatabaseOptions
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   auto session = std::make_unique<SqliteSession>(std::move(connection), path, options);
   session->run({"PRAGMA foreign_keys=1", {}});
+  register_time_function(raw);
   return session;
 }
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "bridge/tenant_id.hpp"
@@ -25,7 +27,18 @@ std::string timestamp_text(Timestamp time) {
   return std::string(buffer.data(), static_cast<std::size_t>(size));
 }
 
+namespace {
+
+// A number that JSON cannot write; nlohmann_json would write null for it.
+bool has_non_finite(const Json& json) {
+  if (json.is_number_float()) return !std::isfinite(json.get<double>());
+  return json.is_structured() && std::any_of(json.begin(), json.end(), has_non_finite);
+}
+
+}  // namespace
+
 std::string json_text(const Json& json) {
+  if (has_non_finite(json)) throw_error("22P02", "a number in the JSON is not finite");
   try {
     return json.dump();
   } catch (const Json::type_error&) {  // its message shows the bytes

@@ -1,6 +1,7 @@
 #include "rowhouse/schema_manager.hpp"
 
 #include <map>
+#include <set>
 
 #include "rowhouse/repository.hpp"
 #include "test_databases.hpp"
@@ -43,6 +44,46 @@ TEST(SchemaManagerTest, CreatesAndDropsInPostgresql) {
   rowhouse::DatabaseOptions options;
   options.schema = "my \"schema";
   expect_create_and_drop(DatabaseManager(database.admin_url(), options), database.name());
+}
+
+void expect_upgrades(DatabaseManager manager) {
+  SchemaManager manage(manager);
+  const std::vector<std::string> first{"CREATE TABLE note (a text)"};
+  const std::vector<std::string> second{"ALTER TABLE note ADD COLUMN b text",
+                                        "INSERT INTO note (a, b) VALUES ('1', '2')"};
+  rowhouse::Schema schema{"notes", {{first, first}}};
+  EXPECT_EQ(manage.version("notes"), 0);
+  EXPECT_EQ(manage.upgrade(schema).before, 0);
+  EXPECT_EQ(manage.version("notes"), 1);
+  const rowhouse::Schema old = schema;
+  schema.steps.push_back({second, second});
+  const auto versions = manage.upgrade(schema);
+  EXPECT_EQ(versions.before, 1);
+  EXPECT_EQ(versions.now, 2);
+  EXPECT_EQ(manage.upgrade(schema).before, 2);
+  EXPECT_EQ(manager.session().execute("SELECT b FROM note").one().get<std::string>(0), "2");
+  const auto ahead = error_of([&] { manage.upgrade(old); });
+  EXPECT_EQ(ahead.sqlstate(), "55000");
+  EXPECT_FALSE(ahead.hint().empty());
+  const std::vector<std::string> bad{"CREATE TABLE other (a text)", "INSERT INTO nowhere VALUES (1)"};
+  schema.steps.push_back({bad, bad});
+  EXPECT_EQ(error_of([&] { manage.upgrade(schema); }).sqlstate(), "42P01");
+  EXPECT_EQ(manage.version("notes"), 2);
+  EXPECT_EQ(error_of([&] { manager.session().execute("SELECT * FROM other"); }).sqlstate(), "42P01");
+  manage.create_all();
+  EXPECT_EQ(manage.version(), 1);
+  EXPECT_EQ(manage.version("notes"), 2);
+}
+
+TEST(SchemaManagerTest, UpgradesStepByStepInSqlite) {
+  const TestFolder folder;
+  expect_upgrades(DatabaseManager(Url::sqlite_file(folder / "main.db")));
+}
+
+TEST(SchemaManagerTest, UpgradesStepByStepInPostgresql) {
+  ROWHOUSE_NEEDS_SERVER();
+  const TestPostgres database;
+  expect_upgrades(DatabaseManager(database.admin_url()));
 }
 
 TEST(SchemaManagerTest, InstallsTheCoreWhereItIsMissing) {
@@ -105,8 +146,11 @@ TEST(SchemaManagerTest, MigratesFilesOfSqlite) {
   }
   SchemaManager schema(database.admin_url());
   for (int run = 0; run < 2; ++run) {  // again: no row twice
-    const auto report = schema.migrate_from_sqlite(folder / "");
+    std::set<std::string> phases;
+    const auto report = schema.migrate_from_sqlite(
+        folder / "", std::nullopt, [&](const rowhouse::MigrationProgress& progress) { phases.insert(progress.phase); });
     EXPECT_TRUE(report.failures.empty());
+    EXPECT_TRUE(phases.count("copy") > 0);
     for (const auto& [company, objects] : expected) {
       auto session = DatabaseManager(database.app_url()).session(company);
       const auto migrated = IntegratedObjectRepository(session).get_by_company(company);

@@ -78,6 +78,10 @@ class BothDatabases : public ::testing::TestWithParam<rowhouse::Database> {
   }
   virtual rowhouse::DatabaseOptions options() const { return {}; }
   rowhouse::DatabaseManager& manager() { return *manager_; }
+  // For what the application's role is not allowed: on SQLite the same.
+  rowhouse::DatabaseManager owner() const {
+    return postgres_ ? rowhouse::DatabaseManager(postgres_->admin_url()) : *manager_;
+  }
   bool on_postgres() const { return GetParam() == rowhouse::Database::kPostgresql; }
 
  private:

@@ -1,9 +1,11 @@
-// From the environment to stored objects: the same program, and the same output, on a SQLite file in development and on
-// PostgreSQL in production. The tables and the tenant must be there; with the argument `setup` it makes them first.
+// 2. From the environment to stored objects: the same program, and the same output, on a SQLite file in development and
+// on PostgreSQL in production. The tables and the tenant must be there; with the argument `setup` it makes them first.
 //
-//   ENVIRONMENT=production DATABASE_URL=postgresql://user@host/database example_integrated_objects [setup]
+//   ENVIRONMENT=production DATABASE_URL=postgresql://user@host/database example_2_repository [setup]
 #include <iostream>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "rowhouse/config.hpp"
 #include "rowhouse/database_manager.hpp"
@@ -47,6 +49,16 @@ void work(rowhouse::DatabaseManager manager) {
   std::cout << "objects of " << kCompany << ", newest first\n";
   for (const rowhouse::IntegratedObject& object : repository.get_by_company(kCompany)) print(object);
   std::cout << "objects of another_company: " << repository.get_by_company("another_company").size() << '\n';
+
+  std::vector<rowhouse::IntegratedObjectData> batch;
+  for (const char* id : {"200", "201", "202"}) batch.push_back({.original_id = id, .company_id = kCompany});
+  std::cout << "upserted at once: " << repository.upsert_many(batch) << '\n';
+  std::optional<rowhouse::PageKey> after;
+  for (int number = 1; number == 1 || after; ++number) {
+    const auto page = repository.page(2, after);
+    std::cout << "page " << number << ": " << page.rows.size() << " objects\n";
+    after = page.next;
+  }
 
   try {
     repository.create({.original_id = "test_123", .company_id = kCompany});
