@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-import bench-policies clean
+  check-doors check-command check-lint check-matrix check-package demo demo-psql bench bench-import bench-policies clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -86,10 +86,6 @@ check-command: ## The command, from outside
 
 check-package: ## The installed library: its symbols, consumers by CMake and pkg-config
 	tests/packaging/run $(BUILD)
-
-docs: ## The reference of the C++ library, in BUILD/docs/html; fails for a public name without a comment
-	@mkdir -p $(BUILD)/docs
-	@ROWHOUSE_DOCS=$(BUILD)/docs doxygen client/Doxyfile
 
 check-citus: core ## Distributed tables, on a server that has Citus (PG_CONFIG); not a part of check
 	tests/citus/run
