@@ -75,10 +75,10 @@ FileLook look_at(const bridge::Source& file, const MigrationSource& source, cons
     outcome.unchanged = true;
     look.unchanged.push_back(std::move(outcome));
   }
-  for (const auto& [name, entries] : ledger.tables) {
+  for (const auto& known : ledger.tables) {
     const bool is_there = std::any_of(catalog.value().tables.begin(), catalog.value().tables.end(),
-                                      [&](const bridge::Table& table) { return table.name == name; });
-    if (!is_there) look.gone.push_back(name);
+                                      [&](const bridge::Table& table) { return table.name == known.first; });
+    if (!is_there) look.gone.push_back(known.first);
   }
   return look;
 }
