@@ -140,6 +140,7 @@ DELETE FROM rowhouse.import_reject;
 CREATE TABLE app.part (company_id text, id bigint, code text, price numeric, PRIMARY KEY (company_id, id), UNIQUE (company_id, code));
 SELECT rowhouse.protect('app.part');
 SELECT rowhouse.create_tenant('acme', true) IS NOT NULL AS is_there;
+SELECT set_config('rowhouse.tenant', 'acme', false) AS tenant;
 INSERT INTO app.part SELECT 'acme', i, 'c' || i, i FROM generate_series(1, 6) AS i;
 SELECT ARRAY[xmin]::text AS before FROM app.part LIMIT 1 \gset
 UPDATE app.part SET price = 100 WHERE id IN (2, 4);
@@ -186,5 +187,6 @@ ROLLBACK;
 SELECT rowhouse.import_record('acme', 'a.db', 'part', 'app.part', '1', '6', 6, 0, 'x', '\x01', '\x02') =
   rowhouse.import_record('acme', 'a.db', 'part', 'app.part', '1', '7', 7, 0, 'y', '\x03', '\x04', '{5}') AS is_one;
 SELECT target_schema, target_table, key_to, rows, digest, row_keys, row_digests, xids FROM rowhouse.import_chunk WHERE source = 'a.db';
+SELECT rowhouse.reset_tenant();
 DROP TABLE app.part;
 DELETE FROM rowhouse.import_chunk;

@@ -31,7 +31,7 @@ sql 'SELECT pg_reload_conf()' >/dev/null
 secret='s3cret/w@rd'
 escaped=s3cret%2Fw%40rd
 for way in "bad_targets_login:$escaped@/$database?$server" "/$database?$server&user=bad_targets_login&password=$escaped"; do
-  for arguments in "migrate $data" "verify $data" 'status --json' 'tenant list' 'tenant create x'; do
+  for arguments in "migrate $data" "verify $data" status 'tenant list' 'tenant create x'; do
     # shellcheck disable=SC2086  # words
     refuses "a wrong password: ${arguments%% /*}" 5 28P01 'password authentication failed' $arguments --to "postgresql://$way"
     unlike "$out$err" "$secret|$escaped" 'is not told'
