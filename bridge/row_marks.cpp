@@ -1,6 +1,7 @@
 #include "bridge/row_marks.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace rowhouse::bridge {
 namespace {
@@ -94,6 +95,21 @@ std::string row_key(const Chunk& chunk, std::size_t row, const KeyColumns& key) 
     fields += field;
   }
   return fields;
+}
+
+std::string merge_xids(std::string_view a, std::string_view b) {
+  std::set<std::string> xids;
+  for (std::string_view array : {a, b}) {
+    while (array.size() > 2) {
+      array.remove_prefix(1);
+      const std::size_t end = array.find_first_of(",}");
+      xids.emplace(array.substr(0, end));
+      array.remove_prefix(end);
+    }
+  }
+  std::string merged = "{";
+  for (const std::string& xid : xids) merged += (merged.size() > 1 ? "," : "") + xid;
+  return merged + "}";
 }
 
 PackedMarks pack_marks(const std::vector<RowMark>& marks, const std::vector<PgType>& types) {

@@ -29,6 +29,9 @@ Result<KeyColumns> key_columns(const TablePlan& plan, const std::vector<CopyColu
 
 std::string row_key(const Chunk& chunk, std::size_t row, const KeyColumns& key);
 
+/// Two arrays of transactions as PostgreSQL prints them, such as {1,2}, as one that names each once.
+std::string merge_xids(std::string_view a, std::string_view b);
+
 /// Marks as two byte strings: keys, which repeat themselves, and digests, which do not.
 struct PackedMarks {
   std::string keys;

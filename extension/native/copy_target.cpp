@@ -204,7 +204,7 @@ CopyTarget::Loaded CopyTarget::load(bridge::Chunk& chunk, const std::vector<brid
   });
   for (const Applied& part : parts) {
     loaded.rows += part.inserted;
-    if (!part.xid.empty()) loaded.xids.insert(loaded.xids.size() - 1, (loaded.xids.size() > 2 ? "," : "") + part.xid);
+    if (!part.xid.empty()) loaded.xids = bridge::merge_xids(loaded.xids, "{" + part.xid + "}");
     for (std::size_t row : part.collisions)
       bridge::set_row_aside(chunk, row, "23505", "a row with the same key is there already");
     for (std::size_t row : part.conflicts) {

@@ -115,7 +115,7 @@ void Importer::load(const bridge::Table& table, const bridge::TablePlan& plan, c
   for (std::size_t place : match.stale) {
     std::string xids;
     difference.add_marks(ledger_.marks(entries[place].id, xids));
-    if (xids.size() > 2) before.insert(before.size() - 1, (before.size() > 2 ? "," : "") + xids.substr(1, xids.size() - 2));
+    before = bridge::merge_xids(before, xids);
   }
   if (!match.stale.empty()) {
     read_missing(table, plan, is_known, match, [&](const bridge::Chunk& chunk) { difference.show(chunk); });

@@ -112,5 +112,11 @@ TEST(RowMarks, ComeBackAsTheyWere) {
   }
 }
 
+TEST(RowMarks, MergeTransactions) {
+  EXPECT_EQ(bridge::merge_xids("{}", "{}"), "{}");
+  EXPECT_EQ(bridge::merge_xids("{}", "{7}"), "{7}");
+  EXPECT_EQ(bridge::merge_xids("{12,7}", "{7,3}"), "{12,3,7}");
+}
+
 }  // namespace
 }  // namespace rowhouse::test

@@ -39,12 +39,6 @@ bridge::CopyRefusal refusal_of(const Error& error) {
   return refusal;
 }
 
-std::int64_t to_integer(std::optional<std::string_view> text) {
-  std::int64_t value = 0;
-  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
-  return value;
-}
-
 // {1,2,3} as numbers.
 std::vector<std::size_t> to_numbers(std::optional<std::string_view> array) {
   std::vector<std::size_t> numbers;
@@ -181,7 +175,7 @@ std::string ChunkPutter::apply(TableWork& work, bridge::Chunk& chunk, const std:
     }
   }
   std::string written = how.imported;
-  for (const std::string& xid : xids) written = merge_arrays(written, "{" + xid + "}");
+  for (const std::string& xid : xids) written = bridge::merge_xids(written, "{" + xid + "}");
   return written;
 }
 

@@ -196,7 +196,7 @@ void FileCopy::apply_differences(const bridge::Source& file) {
     TableChange& change = changes.emplace_back(*work);
     for (const ChunkRows& rows : read_chunk_rows(connection_, work->look.stale)) {
       change.difference.add_marks(rows.marks);
-      change.xids = merge_arrays(change.xids, rows.xids);
+      change.xids = bridge::merge_xids(change.xids, rows.xids);
     }
     bridge::Chunk chunk;
     for (WorkReader reader(file, *work, source_.tenant); reader.next(chunk);) {

@@ -1,7 +1,8 @@
 #include "migration/ledger.hpp"
 
 #include <charconv>
-#include <set>
+
+#include "migration/cell_compare.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -15,22 +16,6 @@ std::string hex(std::string_view bytes) {
     text += kDigits[byte & 15];
   }
   return text;
-}
-
-std::string unhex(std::string_view text) {
-  std::string bytes;
-  for (std::size_t i = 2; i + 1 < text.size(); i += 2) {
-    unsigned value = 0;
-    std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
-    bytes += static_cast<char>(value);
-  }
-  return bytes;
-}
-
-std::int64_t to_integer(std::string_view text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
 }
 
 std::string array_of(const std::vector<std::string>& ids) {
@@ -90,17 +75,10 @@ void write_rejects(PostgresConnection& connection, const LedgerPlace& place, con
 
 }  // namespace
 
-std::string merge_arrays(std::string_view a, std::string_view b) {
-  std::set<std::string> numbers;
-  for (std::string_view array : {a, b}) {
-    while (array.size() > 2) {
-      array.remove_prefix(1);
-      const std::size_t end = array.find_first_of(",}");
-      numbers.emplace(array.substr(0, end));
-      array.remove_prefix(end);
-    }
-  }
-  return array_of({numbers.begin(), numbers.end()});
+std::int64_t to_integer(std::optional<std::string_view> text) {
+  std::int64_t value = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
+  return value;
 }
 
 FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place) {
@@ -134,7 +112,7 @@ std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std
       {array_of(ids)});
   std::vector<ChunkRows> chunks;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    chunks.push_back({{unhex(rows.value(i, 0).value_or("")), unhex(rows.value(i, 1).value_or(""))},
+    chunks.push_back({{from_hex(rows.value(i, 0).value_or("")), from_hex(rows.value(i, 1).value_or(""))},
                       std::string(rows.value(i, 2).value_or("{}"))});
   }
   return chunks;

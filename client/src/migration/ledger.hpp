@@ -46,8 +46,8 @@ struct ChunkRows {
 };
 std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std::vector<std::string>& ids);
 
-// Two arrays of numbers as PostgreSQL prints them, each number once.
-std::string merge_arrays(std::string_view a, std::string_view b);
+// A number as PostgreSQL prints it; 0 for NULL.
+std::int64_t to_integer(std::optional<std::string_view> text);
 
 // One chunk that is in its table, to be written in the transaction that brought it.
 struct ChunkRecord {
