@@ -102,6 +102,7 @@ struct PostgresConnection::Impl {
   }
 
   PostgresResult run(std::string_view sql, bool may_commit);
+  ResultPtr run_simple(std::string_view sql, const char* refusal);
   std::vector<PostgresResult> run(std::span<const PostgresStatement> statements, bool may_commit);
   void finish_exchange();
   void abort_copy(ExecStatusType direction) const noexcept {
@@ -197,29 +198,27 @@ PostgresResult PostgresConnection::execute(std::string_view sql, std::initialize
   return execute(sql, std::span(parameters.begin(), parameters.size()));
 }
 
-// Between the server and its own files.
-PostgresResult PostgresConnection::copy_on_server(std::string_view sql) {
-  const PostgresUse use(*impl_->wire);
-  const bool may_commit = impl_->wire->idle();
-  ResultPtr result(PQexec(impl_->get(), terminated(sql).c_str()));
+// By the simple protocol, which takes COPY and several statements: `refusal` says what is wrong with a COPY that would
+// need the client.
+ResultPtr PostgresConnection::Impl::run_simple(std::string_view sql, const char* refusal) {
+  const PostgresUse use(*wire);
+  const bool may_commit = wire->idle();
+  ResultPtr result(PQexec(get(), terminated(sql).c_str()));
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
-    impl_->abort_copy(status);
-    throw_error("0A000", "COPY to or from the client needs copy_in or copy_out");
+    abort_copy(status);
+    throw_error("0A000", refusal);
   }
-  return PostgresResult(impl_->finish(std::move(result), may_commit).release());
+  return finish(std::move(result), may_commit);
+}
+
+// Between the server and its own files.
+PostgresResult PostgresConnection::copy_on_server(std::string_view sql) {
+  return PostgresResult(impl_->run_simple(sql, "COPY to or from the client needs copy_in or copy_out").release());
 }
 
 void PostgresConnection::execute_script(std::string_view sql) {
-  const PostgresUse use(*impl_->wire);
-  const bool may_commit = impl_->wire->idle();
-  ResultPtr result(PQexec(impl_->get(), terminated(sql).c_str()));
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
-    impl_->abort_copy(status);
-    throw_error("0A000", "a script cannot COPY to or from the client");
-  }
-  impl_->finish(std::move(result), may_commit);
+  impl_->run_simple(sql, "a script cannot COPY to or from the client");
 }
 
 std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const PostgresStatement> statements) {

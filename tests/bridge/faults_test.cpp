@@ -53,6 +53,11 @@ const bool memory_is_ours = [] {
   return sqlite3_config(SQLITE_CONFIG_MALLOC, &ours) == SQLITE_OK;
 }();
 
+int open_or_fail(const char* path, int flags, int mode) {
+  if (fails(kOpens)) return fail_with(EMFILE);
+  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
 }  // namespace
 
 #define INTERPOSED extern "C" __attribute__((visibility("default")))
@@ -62,16 +67,14 @@ INTERPOSED int open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const int mode = va_arg(arguments, int);
   va_end(arguments);
-  if (fails(kOpens)) return fail_with(EMFILE);
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return open_or_fail(path, flags, mode);
 }
 INTERPOSED int open64(const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const int mode = va_arg(arguments, int);
   va_end(arguments);
-  if (fails(kOpens)) return fail_with(EMFILE);
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return open_or_fail(path, flags, mode);
 }
 INTERPOSED ssize_t read(int descriptor, void* to, std::size_t count) {
   return fails(kReads) ? fail_with(EIO) : ::syscall(SYS_read, descriptor, to, count);
