@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint check-matrix check-package demo demo-psql bench bench-import bench-policies clean
+  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-import bench-policies clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -85,8 +85,15 @@ check-command: ## The command, from outside
 	@ninja -C $(BUILD) make_helpdesk_files
 	ROWHOUSE=$(abspath $(command)) tests/command/run
 
-check-package: ## The installed library: its symbols, consumers by CMake and pkg-config
+check-package: ## The library as others get it: its headers and reference, its symbols, consumers by CMake and pkg-config
+	tests/packaging/headers $(BUILD)
 	tests/packaging/run $(BUILD)
+
+docs: ## The reference of the C++ library, in BUILD/docs/html
+	@packaging/install-dependencies docs
+	@mkdir -p $(BUILD)/docs
+	@ROWHOUSE_DOCS=$(BUILD)/docs ROWHOUSE_VERSION=$$(sed -n 's/^  "version": *"\([^"]*\)".*/\1/p' META.json) doxygen docs/Doxyfile
+	@echo "docs: $(BUILD)/docs/html/index.html"
 
 check-citus: core ## Distributed tables, on a server that has Citus (PG_CONFIG); not a part of check
 	tests/citus/run

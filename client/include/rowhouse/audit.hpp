@@ -25,8 +25,10 @@ struct AuditFinding {
   std::optional<std::string> remedy;  ///< SQL that mends it, where such SQL exists
 };
 
+/// What audit() found.
 struct AuditReport {
   std::vector<AuditFinding> findings;  ///< errors first
+  /// How many findings are of this severity.
   ROWHOUSE_EXPORT std::size_t count(std::string_view severity) const;
 };
 
@@ -35,14 +37,16 @@ ROWHOUSE_EXPORT AuditReport audit(const Url& target);
 
 /// A row of rowhouse.prove().
 struct ProofAttempt {
-  std::string attack;
+  std::string attack;   ///< what was tried
   std::string object;   ///< kind:name
   std::string outcome;  ///< "held", "leaked" or "not applicable"
-  std::string detail;
+  std::string detail;   ///< what came of it, or why it was not tried
 };
 
+/// What prove() tried.
 struct ProofReport {
-  std::vector<ProofAttempt> attempts;
+  std::vector<ProofAttempt> attempts;  ///< one a row
+  /// How many attempts had this outcome.
   ROWHOUSE_EXPORT std::size_t count(std::string_view outcome) const;
 };
 

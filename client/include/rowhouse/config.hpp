@@ -14,7 +14,12 @@
 
 namespace rowhouse {
 
-enum class Environment { kDevelopment, kStaging, kProduction };
+/// Where the program runs; everything but development is for real data.
+enum class Environment {
+  kDevelopment,  ///< SQLite files, unless DATABASE_TYPE says otherwise
+  kStaging,      ///< as production, but TLS is not judged
+  kProduction,   ///< warnings() tells of servers that are not verified
+};
 
 /// Which databases and services to use, from environment variables. Functions that make one throw ConfigurationError,
 /// which names the variable, its value with everything secret masked, and the nearest right one. Immutable, so
@@ -37,10 +42,14 @@ enum class Environment { kDevelopment, kStaging, kProduction };
 /// An empty variable counts as one that is not set.
 class ROWHOUSE_EXPORT DatabaseConfig {
  public:
+  /// Environment variables by name.
   using Variables = std::map<std::string, std::string, std::less<>>;
 
-  /// kWarn: what is doubtful is told by warnings(). kStrict: it is a ConfigurationError.
-  enum class Checks { kWarn, kStrict };
+  /// What becomes of what works and is doubtful.
+  enum class Checks {
+    kWarn,    ///< warnings() tells it
+    kStrict,  ///< it is a ConfigurationError
+  };
 
   /// From the process's environment.
   static DatabaseConfig from_environment(Checks checks = Checks::kWarn);
@@ -50,6 +59,7 @@ class ROWHOUSE_EXPORT DatabaseConfig {
   /// From these variables alone.
   static DatabaseConfig from_variables(const Variables& variables, Checks checks = Checks::kWarn);
 
+  /// ENVIRONMENT.
   Environment environment() const noexcept { return environment_; }
   /// The company's SQLite file, or main.db without a company; or the PostgreSQL database of all companies.
   /// Throws Error 22023 for a company id that is no tenant id; so it can never be a path.
@@ -59,11 +69,17 @@ class ROWHOUSE_EXPORT DatabaseConfig {
   /// For a DatabaseManager: pool size, timeout and replicas; the rest as by default.
   DatabaseOptions database_options() const;
 
-  const std::optional<Url>& replica_url() const noexcept { return replica_url_; }  ///< the first of them
+  /// DATABASE_REPLICA_URL, the first one.
+  const std::optional<Url>& replica_url() const noexcept { return replica_url_; }
+  /// QDRANT_URL; read and checked, not used by this library.
   const std::optional<Url>& qdrant_url() const noexcept { return qdrant_url_; }
+  /// REDIS_URL; read and checked, not used by this library.
   const std::optional<Url>& redis_url() const noexcept { return redis_url_; }
+  /// CONNECTION_POOL_SIZE.
   std::size_t connection_pool_size() const noexcept { return pool_size_; }
+  /// QUERY_TIMEOUT; 0: no limit.
   std::chrono::seconds query_timeout() const noexcept { return query_timeout_; }
+  /// USE_ORM; nothing where it is not set.
   const std::optional<bool>& use_orm() const noexcept { return use_orm_; }
 
   /// What works and is doubtful, in sentences that name the variable: production over a connection whose server is not
@@ -87,9 +103,9 @@ class ROWHOUSE_EXPORT DatabaseConfig {
   std::vector<std::string> warnings_;
 };
 
-/// The variables of a `.env` file: NAME=VALUE lines, `export` before them, comments, single and double quotes (with \n,
-/// \",
-/// \\ and \$ in double ones). Nothing is expanded. Throws ConfigurationError naming file and line.
+/// The variables of a `.env` file: NAME=VALUE lines, `export` before them, comments, single and double quotes (with
+/// `\n`,
+/// `\"`, `\\` and `\$` in double ones). Nothing is expanded. Throws ConfigurationError naming file and line.
 ROWHOUSE_EXPORT DatabaseConfig::Variables read_env_file(const std::string& path);
 
 }  // namespace rowhouse

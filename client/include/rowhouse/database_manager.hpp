@@ -25,6 +25,7 @@ struct Identity;
 struct Writes;
 }  // namespace detail
 
+/// How a manager works. Durations and numbers out of range are a ConfigurationError.
 struct DatabaseOptions {
   std::size_t max_connections = 20;                    ///< 1 to 10,000; a SQLite database in memory has exactly one
   std::chrono::milliseconds checkout_timeout{30'000};  ///< wait for a free connection; 0: do not wait
@@ -52,26 +53,28 @@ struct DatabaseOptions {
   std::vector<Url> replicas{};
   std::chrono::milliseconds max_replica_lag{1'000};  ///< a replica that is further behind is not read from
 
-  std::shared_ptr<Observer> observer{};
+  std::shared_ptr<Observer> observer{};  ///< told of connections, statements, retries and waits
   std::chrono::milliseconds slow_statement{
       0};                     ///< from this duration the observer's slow_statement is called; 0: never
   bool observe_text = false;  ///< events carry the text of statements
 };
 
+/// How run_in_transaction() works and when it gives up.
 struct RetryOptions {
-  TransactionOptions transaction{};
-  int max_attempts = 10;
+  TransactionOptions transaction{};            ///< of each attempt
+  int max_attempts = 10;                       ///< with the first one
   std::chrono::milliseconds max_time{30'000};  ///< no further attempt starts after this
   std::chrono::milliseconds first_delay{10};   ///< doubled each time, then a random part of it is waited
-  std::chrono::milliseconds max_delay{1'000};
+  std::chrono::milliseconds max_delay{1'000};  ///< no wait is longer
   /// Asked before each retry, after retryable(); false: the error is thrown.
   std::function<bool(const Error& error, int attempt)> retry_if{};
 };
 
+/// The connections of a manager, without those to replicas.
 struct PoolStatistics {
-  std::size_t in_use = 0;
-  std::size_t idle = 0;
-  std::size_t waiting = 0;
+  std::size_t in_use = 0;   ///< lent to sessions
+  std::size_t idle = 0;     ///< open and free
+  std::size_t waiting = 0;  ///< callers that wait for one
 };
 
 /// The connections to one database. Connects when first needed. A handle: copies share one pool. Thread-safe.
@@ -79,9 +82,10 @@ class ROWHOUSE_EXPORT DatabaseManager {
  public:
   /// Throws ConfigurationError for a URL of another kind or options out of range.
   explicit DatabaseManager(Url url, DatabaseOptions options = {});
+  /// The same for a URL as text, see Url::parse.
   explicit DatabaseManager(std::string_view url, DatabaseOptions options = {});
-  DatabaseManager(const DatabaseManager&) noexcept;
-  DatabaseManager& operator=(const DatabaseManager&) noexcept;
+  DatabaseManager(const DatabaseManager&) noexcept;             ///< another handle of the same pool
+  DatabaseManager& operator=(const DatabaseManager&) noexcept;  ///< becomes another handle of the same pool
   ~DatabaseManager();
 
   /// A session without a tenant: protected tables are empty for it and refuse writes.
@@ -96,6 +100,7 @@ class ROWHOUSE_EXPORT DatabaseManager {
   /// To read only, without a tenant or for one: on a replica that is at most max_replica_lag behind, else on this
   /// database. What was written a moment ago may be missing; UnitOfWork keeps that together. Refuses writes with 25006.
   Session read_session();
+  /// The same for one tenant. Throws 22023 for a malformed id.
   Session read_session(std::string tenant);
 
   /// Runs `work(Transaction&)` and commits; on a serialization failure, deadlock, busy lock or lost connection runs it
@@ -105,13 +110,17 @@ class ROWHOUSE_EXPORT DatabaseManager {
     return run_in_transaction(std::forward<Work>(work), options, nullptr);
   }
 
+  /// What it connects to.
   const Url& url() const noexcept;
+  /// As they are in force.
   const DatabaseOptions& options() const noexcept;
+  /// The kind of database.
   Database database() const noexcept;
+  /// What the connections do right now.
   PoolStatistics statistics() const;
   /// Connects until there are min_connections, so that the first callers need not.
   void warm_up();
-  /// Sessions in use, and those opened later, are not affected.
+  /// Closes the connections that are free. Sessions in use, and those opened later, are not affected.
   void close_idle() noexcept;
 
  private:

@@ -17,29 +17,30 @@ namespace rowhouse {
 
 /// A SQLite file and whose it is.
 struct MigrationSource {
-  std::string path;
-  std::string tenant;
+  std::string path;    ///< of the file
+  std::string tenant;  ///< whose rows it holds
 };
 
 /// A file that could not be read or copied. Nothing of it is kept; the others go on.
 struct FileFailure {
-  std::string path;
-  std::string tenant;
-  std::string sqlstate;
-  std::string message;
-  std::string detail;
-  std::string hint;
+  std::string path;        ///< of the file
+  std::string tenant;      ///< whose it is
+  std::string sqlstate;    ///< as Error::sqlstate
+  std::string message;     ///< as Error::what
+  std::string detail;      ///< as Error::detail
+  std::string hint;        ///< as Error::hint
   bool in_target = false;  ///< PostgreSQL refused; else the file could not be read
 };
 
+/// How far a call has come.
 struct MigrationProgress {
-  std::string phase;   ///< "plan", "copy", "index", "verify"
-  std::string tenant;  ///< of the file at work; may be empty
-  std::string table;
+  std::string phase;            ///< "plan", "copy", "index", "verify", "export"
+  std::string tenant;           ///< of the file at work; may be empty
+  std::string table;            ///< at work; may be empty
   std::int64_t rows = 0;        ///< done in this phase, over all files
   std::int64_t rows_total = 0;  ///< 0 while it is not known
-  std::size_t files = 0;        ///< done in this phase
-  std::size_t files_total = 0;
+  std::size_t files = 0;        ///< done in this phase; of an export tables
+  std::size_t files_total = 0;  ///< of this phase
 };
 
 /// What becomes of a row that was changed in PostgreSQL since its import, and in the file too.
@@ -48,27 +49,34 @@ enum class OnConflict {
   kSource,  ///< the file's overwrites it
   kFail,    ///< nothing of the file's changes is taken
 };
-/// What becomes of a NUL in text, which PostgreSQL can't hold: the row is set aside, the NUL is left out, or it becomes
-/// U+2400.
-enum class OnNul { reject, strip, replace };
-/// What becomes of text that is not UTF-8: the row is set aside, each wrong byte becomes U+FFFD, or the column becomes
-/// bytea.
-enum class OnInvalidUtf8 { reject, replace, bytea };
+/// What becomes of a NUL in text, which PostgreSQL can't hold.
+enum class OnNul {
+  reject,   ///< the row is set aside
+  strip,    ///< it is left out
+  replace,  ///< it becomes U+2400
+};
+/// What becomes of text that is not UTF-8.
+enum class OnInvalidUtf8 {
+  reject,   ///< the row is set aside
+  replace,  ///< each wrong byte becomes U+FFFD
+  bytea,    ///< the column becomes bytea
+};
 
+/// How plan(), migrate() and verify() work.
 struct MigrationOptions {
-  std::string schema = "public";  ///< where the tables are or are made
-  std::string tenant_column = "company_id";
-  std::string scratch_directory;  ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
-  bool check_integrity = true;    ///< SQLite's integrity check before anything of a file is copied
-  OnNul on_nul = OnNul::reject;   ///< never in a key; verify() compares by it, too
-  OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;  ///< the same
-  std::size_t jobs = 1;           ///< connections at work, 1 to 64, each with a thread
-  OnConflict on_conflict = OnConflict::kKeep;
-  bool retry_rejects = false;                ///< try rows again that earlier runs have set aside
-  std::optional<std::uint64_t> max_rejects;  ///< more rows set aside than these end the run with RH002
+  std::string schema = "public";             ///< where the tables are or are made
+  std::string tenant_column = "company_id";  ///< that tables are given, with the tenant's id
+  std::string scratch_directory;             ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
+  bool check_integrity = true;               ///< SQLite's integrity check before anything of a file is copied
+  OnNul on_nul = OnNul::reject;              ///< never in a key; verify() compares by it, too
+  OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;   ///< the same
+  std::size_t jobs = 1;                                    ///< connections at work, 1 to 64, each with a thread
+  OnConflict on_conflict = OnConflict::kKeep;              ///< for rows that were changed on both sides
+  bool retry_rejects = false;                              ///< try rows again that earlier runs have set aside
+  std::optional<std::uint64_t> max_rejects;                ///< more rows set aside than these end the run with RH002
   std::function<void(const MigrationProgress&)> progress;  ///< called often, from any thread, one call at a time
-  std::function<bool()>
-      interrupted;  ///< asked often, from any thread; true ends the call with 57014 and undoes the file at work
+  /// Asked often, from any thread; true ends the call with 57014 and undoes the file at work.
+  std::function<bool()> interrupted;
 };
 
 /// Files by name: `paths` are files or folders; from a folder come the files that fit one of `patterns`, each of which
@@ -80,134 +88,151 @@ ROWHOUSE_EXPORT std::vector<MigrationSource> find_sources(const std::vector<std:
                                                           const std::vector<std::string>& patterns,
                                                           const std::optional<std::string>& tenant);
 
+/// A column that would be made.
 struct PlannedColumn {
-  std::string name;
+  std::string name;         ///< in PostgreSQL
   std::string source_name;  ///< empty for the tenant's column and for one that takes SQLite's rowid
-  std::string type;
-  std::string evidence;
+  std::string type;         ///< PostgreSQL's
+  std::string evidence;     ///< the values that decided the type, counted
 };
 
+/// A table that would be made.
 struct PlannedTable {
-  std::string name;
-  std::string source_name;
-  std::int64_t rows = 0;
-  std::vector<PlannedColumn> columns;
-  std::vector<std::string> primary_key;
-  std::vector<std::string> notes;
-  std::vector<std::string> ddl;  ///< before the load
+  std::string name;                      ///< in PostgreSQL
+  std::string source_name;               ///< in the files
+  std::int64_t rows = 0;                 ///< of all files
+  std::vector<PlannedColumn> columns;    ///< in their order
+  std::vector<std::string> primary_key;  ///< its columns, the tenant's first; empty where there is none
+  std::vector<std::string> notes;        ///< what is other than in the files, in sentences
+  std::vector<std::string> ddl;          ///< before the load
 };
 
+/// What plan() found.
 struct PlanReport {
-  std::size_t files = 0;
-  std::vector<PlannedTable> tables;
+  std::size_t files = 0;               ///< that could be read
+  std::vector<PlannedTable> tables;    ///< that would be made
   std::vector<std::string> ddl_after;  ///< after the load of all tables: indexes, checks, foreign keys
-  std::vector<std::string> notes;
-  std::vector<FileFailure> failures;
+  std::vector<std::string> notes;      ///< about the files as a whole, in sentences
+  std::vector<FileFailure> failures;   ///< files that could not be read
 };
 
 /// What would be made, and why. Reads every file once, writes nothing, needs no server.
 ROWHOUSE_EXPORT PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOptions& options);
 
+/// What migrate() did with one table of one file.
 struct TableOutcome {
-  std::string tenant;
-  std::string source;  ///< file name without folder
-  std::string source_table;
-  std::string table;
-  std::int64_t rows = 0;      ///< copied now
-  std::int64_t present = 0;   ///< in PostgreSQL before, left as they are
-  std::int64_t updated = 0;   ///< changed in the file since their import, overwritten
-  std::int64_t deleted = 0;   ///< gone from the file since their import, deleted
+  std::string tenant;          ///< whose it is
+  std::string source;          ///< file name without folder
+  std::string source_table;    ///< in the file
+  std::string table;           ///< in PostgreSQL
+  std::int64_t rows = 0;       ///< copied now
+  std::int64_t present = 0;    ///< in PostgreSQL before, left as they are
+  std::int64_t updated = 0;    ///< changed in the file since their import, overwritten
+  std::int64_t deleted = 0;    ///< gone from the file since their import, deleted
   std::int64_t conflicts = 0;  ///< changed or deleted in the file, but changed in PostgreSQL too: kept
-  std::int64_t rejected = 0;  ///< now, in rowhouse.import_reject
-  std::int64_t repaired = 0;  ///< values that on_nul or on_invalid_utf8 changed, in the rows sent
-  bool unchanged = false;     ///< the ledger has every chunk of this table as it is: nothing was sent
+  std::int64_t rejected = 0;   ///< now, in rowhouse.import_reject
+  std::int64_t repaired = 0;   ///< values that on_nul or on_invalid_utf8 changed, in the rows sent
+  bool unchanged = false;      ///< the ledger has every chunk of this table as it is: nothing was sent
 };
 
+/// What migrate() did.
 struct MigrationReport {
-  std::vector<TableOutcome> tables;
-  std::vector<FileFailure> failures;
-  std::vector<std::string> notes;
-  double seconds = 0;
+  std::vector<TableOutcome> tables;   ///< of the files that were copied
+  std::vector<FileFailure> failures;  ///< of those that were not
+  std::vector<std::string> notes;     ///< what is other than in the files, in sentences
+  double seconds = 0;                 ///< how long it took
 };
 
 /// Copies the files into PostgreSQL: installs the core where it is missing, makes and protects the tables, then copies
-/// each file in chunks, each with its ledger entry in one transaction; a small file, and what changed in one, in a single
-/// transaction. Run again it goes on where it ended, and later takes over what changed: rows that are new, other or gone
-/// in a file, but for those changed in PostgreSQL (on_conflict). A file that can't be read is undone and reported.
+/// each file in chunks, each with its ledger entry in one transaction; a small file, and what changed in one, in a
+/// single transaction. Run again it goes on where it ended, and later takes over what changed: rows that are new, other
+/// or gone in a file, but for those changed in PostgreSQL (on_conflict). A file that can't be read is undone and
+/// reported.
 ROWHOUSE_EXPORT MigrationReport migrate(const std::vector<MigrationSource>& sources, const Url& target,
                                         const MigrationOptions& options);
 
+/// What verify() found in one table of one file.
 struct VerifiedTable {
-  std::string tenant;
-  std::string source;
-  std::string source_table;
-  std::string table;
-  std::int64_t rows = 0;      ///< equal in every cell
-  std::int64_t rejected = 0;  ///< set aside in rowhouse.import_reject, hence rightly absent
-  std::int64_t different = 0;
+  std::string tenant;                 ///< whose it is
+  std::string source;                 ///< file name without folder
+  std::string source_table;           ///< in the file
+  std::string table;                  ///< in PostgreSQL
+  std::int64_t rows = 0;              ///< equal in every cell
+  std::int64_t rejected = 0;          ///< set aside in rowhouse.import_reject, hence rightly absent
+  std::int64_t different = 0;         ///< in both, not equal in every cell
   std::int64_t missing = 0;           ///< in the file, not in PostgreSQL
   std::int64_t unexpected = 0;        ///< in PostgreSQL, not in the file, nor brought by another file
   std::int64_t elsewhere = 0;         ///< not in the file: as many as other files of the tenant have brought
   std::vector<std::string> examples;  ///< the first differences: key and column, never a value
 };
 
+/// What verify() found.
 struct VerifyReport {
-  std::vector<VerifiedTable> tables;
-  std::vector<FileFailure> failures;
+  std::vector<VerifiedTable> tables;  ///< of the files that were compared
+  std::vector<FileFailure> failures;  ///< of those that were not
+  /// Whether there is no failure, and no row that is different, missing or unexpected.
   ROWHOUSE_EXPORT bool equal() const;
 };
 
-/// Compares every cell of every file with PostgreSQL, both directions, in bounded memory, `jobs` files at a time. Values
-/// are compared as PostgreSQL prints them, by another way than the one that copied them; JSON and times by meaning.
+/// Compares every cell of every file with PostgreSQL, both directions, in bounded memory, `jobs` files at a time.
+/// Values are compared as PostgreSQL prints them, by another way than the one that copied them; JSON and times by
+/// meaning.
 ROWHOUSE_EXPORT VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target,
                                     const MigrationOptions& options);
 
+/// What the ledger says of one table of one file.
 struct StatusRow {
-  std::string tenant;
-  std::string source;
-  std::string source_table;
-  std::string table;
-  std::int64_t rows = 0;
-  std::int64_t rejected = 0;
-  std::string imported_at;
+  std::string tenant;         ///< whose it is
+  std::string source;         ///< file name without folder
+  std::string source_table;   ///< in the file
+  std::string table;          ///< in PostgreSQL
+  std::int64_t rows = 0;      ///< copied, in all runs
+  std::int64_t rejected = 0;  ///< set aside, in all runs
+  std::string imported_at;    ///< the last time, such as 2026-01-31T12:00:00Z
 };
 
+/// A row that an import set aside: of rowhouse.import_reject, without the value.
 struct RejectRow {
-  std::string tenant;
-  std::string source;
-  std::string source_table;
-  std::string key;
-  std::string column;
-  std::string sqlstate;
-  std::string reason;
+  std::string tenant;        ///< whose it is
+  std::string source;        ///< file name without folder
+  std::string source_table;  ///< in the file
+  std::string key;           ///< of the row
+  std::string column;        ///< whose value could not be kept; may be empty
+  std::string sqlstate;      ///< why, as a code
+  std::string reason;        ///< why, in words
 };
 
+/// What status() found.
 struct StatusReport {
-  std::string core;  ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
-  std::vector<StatusRow> tables;
+  std::string core;                ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
+  std::vector<StatusRow> tables;   ///< by tenant, file and table
   std::vector<RejectRow> rejects;  ///< the first `reject_limit`
 };
 
+/// What was imported and what was set aside.
 ROWHOUSE_EXPORT StatusReport status(const Url& target, std::size_t reject_limit = 100);
 
+/// A tenant of the registry.
 struct TenantRow {
-  std::string id;
-  std::string status;
-  std::string created_at;
+  std::string id;          ///< as set_tenant takes it
+  std::string status;      ///< "active" or "suspended"
+  std::string created_at;  ///< such as 2026-01-31T12:00:00Z
 };
 
+/// Every tenant of the registry. Throws 55000 where the core is not installed.
 ROWHOUSE_EXPORT std::vector<TenantRow> list_tenants(const Url& target);
 /// Registers a tenant, installing the core where it is missing. A tenant that exists is an error (23505).
 ROWHOUSE_EXPORT void create_tenant(const Url& target, const std::string& id);
 
 /// Rows that a change of the registry has touched.
 struct TenantRows {
-  std::string table;
-  std::int64_t rows = 0;
+  std::string table;      ///< in PostgreSQL
+  std::int64_t rows = 0;  ///< of the tenant in it
 };
 
 /// From the next statement on the tenant's sessions see nothing and write nothing, until it is resumed.
 ROWHOUSE_EXPORT void suspend_tenant(const Url& target, const std::string& id);
+/// Ends a suspension.
 ROWHOUSE_EXPORT void resume_tenant(const Url& target, const std::string& id);
 /// Gives a tenant and all its rows another id. The files of the tenant are known by its old id: rename them too.
 ROWHOUSE_EXPORT std::vector<TenantRows> rename_tenant(const Url& target, const std::string& id,

@@ -76,6 +76,7 @@ struct ColumnTraits {
   static Value write(const M& member) { return Value(member); }
 };
 
+/// The value's column, which takes NULL.
 template <class M>
 struct ColumnTraits<std::optional<M>> {
   static constexpr bool nullable = true;                     ///< NULL is std::nullopt

@@ -61,9 +61,10 @@ class ROWHOUSE_EXPORT TableAccess {
 template <class T>
 class TableRepository {
  public:
-  /// Both throw 55000 when there is no tenant. The repository keeps the connection borrowed; `table` must outlive it.
+  /// Throws 55000 when there is no tenant. The repository keeps the connection borrowed; `table` must outlive it.
   TableRepository(Session& session, const Table<T>& table) : table_(&table), access_(session, table.shape()) {}
-  TableRepository(Transaction& transaction, const Table<T>& table)  ///< works in this transaction alone
+  /// The same; works in this transaction alone.
+  TableRepository(Transaction& transaction, const Table<T>& table)
       : table_(&table), access_(transaction, table.shape()) {}
 
   /// By the number that the database gave it.

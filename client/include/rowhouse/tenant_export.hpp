@@ -19,9 +19,10 @@ namespace rowhouse {
 /// An error of the file that is written, not of PostgreSQL.
 class ROWHOUSE_EXPORT FileError : public Error {
  public:
-  using Error::Error;
+  using Error::Error;  ///< as Error
 };
 
+/// How export_tenant() works.
 struct ExportOptions {
   std::string schema = "public";      ///< where the tenant's tables are
   std::optional<std::string> source;  ///< of a tenant whose rows came from several files: the file whose tables to make
@@ -31,20 +32,22 @@ struct ExportOptions {
   std::function<bool()> interrupted;                       ///< asked often; true ends the call with 57014
 };
 
+/// What was written of one table.
 struct ExportedTable {
-  std::string table;         ///< in PostgreSQL
-  std::string source_table;  ///< in the file
-  std::int64_t rows = 0;
+  std::string table;          ///< in PostgreSQL
+  std::string source_table;   ///< in the file
+  std::int64_t rows = 0;      ///< written
   std::int64_t rejected = 0;  ///< rows of the source that an import set aside: they are not in PostgreSQL
   bool imported = false;      ///< its columns and keys are those of the file that it came from
 };
 
+/// What export_tenant() did.
 struct ExportReport {
-  std::string tenant;
-  std::string path;
-  std::vector<ExportedTable> tables;
-  std::vector<std::string> notes;
-  double seconds = 0;
+  std::string tenant;                 ///< whose rows they are
+  std::string path;                   ///< the file
+  std::vector<ExportedTable> tables;  ///< one a table written
+  std::vector<std::string> notes;     ///< what is not as it was in the source, in sentences
+  double seconds = 0;                 ///< how long it took
 };
 
 /// Writes the tenant's rows, as one moment shows them, to a new SQLite file: tables that a file brought with the names,

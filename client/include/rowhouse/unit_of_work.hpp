@@ -16,6 +16,7 @@ class ROWHOUSE_EXPORT UnitOfWork {
  public:
   /// Throws 22023 for a malformed id.
   explicit UnitOfWork(DatabaseManager manager, std::optional<std::string> tenant = std::nullopt);
+  /// In a sealed database, for the tenant that the token names.
   UnitOfWork(DatabaseManager manager, LoginToken login);
 
   /// On the primary, as DatabaseManager::session().
