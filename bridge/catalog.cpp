@@ -33,8 +33,20 @@ Status query(const Source& source, const char* sql, const std::string& parameter
     if (code == SQLITE_ROW) take(statement);
   }
   Status status;
+  // A query that is right here and wrong there met tables of SQLite's own that are not as SQLite makes them.
+  if ((code & 0xff) == SQLITE_ERROR) code = SQLITE_CORRUPT;
   if (code != SQLITE_DONE) status = source.failure(code, "read the catalog of \"" + source.path() + "\"");
   return status;
+}
+
+// A table called like a function that tells of the schema would answer in its place.
+Status check_no_table_hides_pragmas(const Source& source) {
+  std::string name;
+  Status status = query(source, "SELECT name FROM sqlite_schema WHERE lower(name) GLOB 'pragma_*' AND type <> 'index'",
+                        "", [&](sqlite3_stmt* row) { name = text_of(row, 0); });
+  if (!status.ok() || name.empty()) return status;
+  return {"42P07", "\"" + printable(name, 200) + "\" in \"" + source.path() + "\" has the name of a function of SQLite",
+          "SQLite tells what is in a file by functions whose names begin with pragma_.", "Rename it."};
 }
 
 Status read_columns(const Source& source, Table& table) {
@@ -127,12 +139,7 @@ Status read_text(const Source& source, Table& table) {
 void find_rowid(Table& table) {
   if (table.without_rowid) return;
   for (const char* name : {"rowid", "_rowid_", "oid"}) {
-    const bool hidden = std::any_of(table.columns.begin(), table.columns.end(),
-                                    [&](const Column& column) { return same_name(column.name, name); });
-    if (!hidden) {
-      table.rowid_name = name;
-      break;
-    }
+    if (table.rowid_name.empty() && !table.find(name)) table.rowid_name = name;
   }
   // A lone primary key column declared INTEGER is the rowid itself, unless it has an index of its own (DESC).
   const std::vector<std::string> key = table.primary_key();
@@ -142,6 +149,10 @@ void find_rowid(Table& table) {
     table.rowid_alias = key[0];
     table.rowid_name = key[0];
   }
+  if (!table.rowid_name.empty() || table.is_virtual) return;
+  table.rowid_hidden = true;
+  table.rowid_name = "row_number";
+  while (table.find(table.rowid_name)) table.rowid_name += "_";
 }
 
 // Whether the rows can be read at all: a virtual table needs its module and may refuse to be scanned, a generated
@@ -224,6 +235,12 @@ std::vector<std::string> Table::primary_key() const {
   return names;
 }
 
+std::string Table::rows_sql() const {
+  const std::string rows = "main." + quote_sqlite(name) + (is_virtual ? "" : " NOT INDEXED");
+  if (!rowid_hidden) return rows;
+  return "(SELECT row_number() OVER () AS " + quote_sqlite(rowid_name) + ", * FROM " + rows + ")";
+}
+
 const Column* Table::find(const std::string& column_name) const {
   for (const Column& column : columns) {
     if (same_name(column.name, column_name)) return &column;
@@ -237,8 +254,9 @@ std::string quote_sqlite_literal(const std::string& text) { return quote(text, '
 Result<Catalog> read_catalog(const Source& source) {
   Catalog catalog;
   std::vector<std::pair<Table, std::string>> found;
-  Status status =
-      query(source, "PRAGMA encoding", "", [&](sqlite3_stmt* row) { catalog.utf8 = text_of(row, 0) == "UTF-8"; });
+  Status status = check_no_table_hides_pragmas(source);
+  if (!status.ok()) return status;
+  status = query(source, "PRAGMA encoding", "", [&](sqlite3_stmt* row) { catalog.utf8 = text_of(row, 0) == "UTF-8"; });
   if (!status.ok()) return status;
   status = query(
       source,

@@ -56,12 +56,15 @@ struct Table {
   bool autoincrement = false;
   std::int64_t sequence = 0;  ///< the highest id that AUTOINCREMENT has used up
   bool without_rowid = false;
-  bool is_virtual = false;  ///< rows come from a module of SQLite, such as a full-text index
-  std::string rowid_name;   ///< a name that reaches the rowid (no column hides it); empty where there is none
-  std::string rowid_alias;  ///< the INTEGER PRIMARY KEY column, if any
+  bool is_virtual = false;    ///< rows come from a module of SQLite, such as a full-text index
+  std::string rowid_name;     ///< in rows_sql(), a name that reaches the rowid; empty where there is none
+  bool rowid_hidden = false;  ///< columns bear all its names: rows are numbered in its order instead
+  std::string rowid_alias;    ///< the INTEGER PRIMARY KEY column, if any
 
   /// Names of the primary key's columns in key order.
   std::vector<std::string> primary_key() const;
+  /// What to select rows FROM: the table's own b-tree, never an index, which may lack rows.
+  std::string rows_sql() const;
   /// By name, as SQLite compares names: without regard to the case of ASCII letters.
   const Column* find(const std::string& column_name) const;
 };

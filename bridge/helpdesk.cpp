@@ -40,8 +40,8 @@ std::string repeated_objects_sql(const Table& table) {
   const std::string updated = table.find("updated_at") ? "updated_at" : "NULL";
   return "SELECT row, object, updated FROM (SELECT " + quote_sqlite(table.rowid_name) + " AS row, " + updated +
          " AS updated, dense_rank() OVER (ORDER BY " + object + ") AS object, count(*) OVER (PARTITION BY " + object +
-         ") AS times FROM main." + quote_sqlite(table.name) +
-         " NOT INDEXED WHERE original_id IS NOT NULL AND object_type IS NOT NULL) WHERE times > 1 ORDER BY object";
+         ") AS times FROM " + table.rows_sql() +
+         " WHERE original_id IS NOT NULL AND object_type IS NOT NULL) WHERE times > 1 ORDER BY object";
 }
 
 // Whether a unique key keeps every object with a platform to one row.

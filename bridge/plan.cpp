@@ -160,7 +160,10 @@ class TablePlanner {
     if (has_null) note("the primary key holds NULLs" + instead);
     if (drifts) note("the files have different primary keys" + instead);
     if (too_wide) note("the primary key has too many columns for PostgreSQL" + instead);
-    if (!rowids && key_.empty() && !drifts) note("rows have neither a primary key nor a rowid that can be read");
+    const bool hidden = std::any_of(versions_.begin(), versions_.end(),
+                                    [](const TableProfile* version) { return version->table.rowid_hidden; });
+    if (rowids && hidden)
+      note("columns hide SQLite's rowid: rows are numbered in its order, anew when one before them goes");
     key_.clear();
     plan_.keyed_by_rowid = rowids;
   }
@@ -216,8 +219,7 @@ class TablePlanner {
       note("column \"" + name + "\" mixes blobs with other values: all become bytea");
     if (merged.column.generated)
       note("column \"" + name + "\" is computed by SQLite" +
-           (merged.column.generated_sql.empty() ? ""
-                                                : " as " + printable(merged.column.generated_sql, kSqlShown)) +
+           (merged.column.generated_sql.empty() ? "" : " as " + printable(merged.column.generated_sql, kSqlShown)) +
            ": its values are kept, PostgreSQL does not compute them");
     if (in_key(name)) plan_.primary_key.push_back(column.name);
     plan_.columns.push_back(std::move(column));
@@ -232,7 +234,8 @@ class TablePlanner {
 
   void add_default(const MergedColumn& merged, ColumnPlan& column) {
     const std::string& sql = merged.column.default_sql;
-    if (!merged.defaults_agree) return note("column \"" + column.name + "\" has other defaults in other files: none is kept");
+    if (!merged.defaults_agree)
+      return note("column \"" + column.name + "\" has other defaults in other files: none is kept");
     if (sql.empty() || same_name(sql, "NULL") || merged.column.generated) return;
     if (const std::optional<std::string> translated = translate_default(sql, column.type)) {
       column.default_sql = *translated;

@@ -83,7 +83,7 @@ Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const T
   for (const std::string& column : columns) {
     sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.empty() ? table.rowid_name : column);
   }
-  sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED");
+  sql += " FROM " + table.rows_sql();
   if (range)
     sql += " WHERE " + quote_sqlite(table.rowid_name) + " BETWEEN " + std::to_string(range->first) + " AND " +
            std::to_string(range->last);

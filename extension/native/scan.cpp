@@ -110,9 +110,9 @@ double Scan::estimated_rows() const {
   const double pages = look_up(*source_, "PRAGMA page_count", 1),
                page_size = look_up(*source_, "PRAGMA page_size", 4096);
   const double most = std::max(1.0, pages * page_size / (static_cast<double>(table_.columns.size()) + 2));
-  if (table_.rowid_name.empty() || table_.is_virtual) return most / 8;
+  if (table_.rowid_name.empty() || table_.rowid_hidden || table_.is_virtual) return most / 8;
   const std::string rowid = bridge::quote_sqlite(table_.rowid_name);
-  const std::string from = " FROM main." + bridge::quote_sqlite(table_.name) + " NOT INDEXED";
+  const std::string from = " FROM " + table_.rows_sql();
   const double first = look_up(*source_, "SELECT min(" + rowid + ")" + from, 1);
   const double last = look_up(*source_, "SELECT max(" + rowid + ")" + from, 0);
   return std::clamp(last - first + 1, 0.0, most);

@@ -66,7 +66,7 @@ TEST(Catalog, FindsTheRowid) {
       {"CREATE TABLE t(a INTEGER, b, PRIMARY KEY(a, b))", "rowid", ""},
       {"CREATE TABLE t(RowId TEXT)", "_rowid_", ""},
       {"CREATE TABLE t(rowid TEXT, _rowid_)", "oid", ""},
-      {"CREATE TABLE t(rowid, oid, _rowid_)", "", ""},
+      {"CREATE TABLE t(rowid, oid, _rowid_, row_number)", "row_number_", ""},
       {"CREATE TABLE t(a INTEGER PRIMARY KEY) WITHOUT ROWID", "", ""},
   };
   for (const RowidCase& c : cases) {
