@@ -70,8 +70,9 @@ check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/guard
 	$(private) --without native -- tests/isolation/run
 
-check-native: ## The native extension: symbols, foreign tables, import, faults
-	tests/native/run
+check-native: ## The native extension: symbols, foreign tables, import, faults, damaged files
+	@ninja -C $(BUILD) replay_images
+	BUILD=$(abspath $(BUILD)) tests/native/run
 
 check-doors: ## The tenant context behind a pooler and under SQLAlchemy
 	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_2_repository $(BUILD)/tests/client/conformance_test
@@ -82,7 +83,7 @@ check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; 
 	tests/matrix/run $(versions)
 
 check-command: ## The command, from outside
-	@ninja -C $(BUILD) make_helpdesk_files
+	@ninja -C $(BUILD) make_helpdesk_files replay_images
 	ROWHOUSE=$(abspath $(command)) tests/command/run
 
 check-package: ## The library as others get it: its headers and reference, its symbols, consumers by CMake and pkg-config

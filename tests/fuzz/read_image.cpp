@@ -11,6 +11,7 @@
 #include "bridge/chunk_loader.hpp"
 #include "bridge/copy_encoder.hpp"
 #include "bridge/ddl.hpp"
+#include "tests/fuzz/promise.hpp"
 
 namespace rowhouse::fuzz {
 namespace {
@@ -20,12 +21,6 @@ using namespace bridge;
 constexpr auto kTimeMax = std::chrono::seconds(3);
 constexpr int kValueBytesMax = 8 * 1024 * 1024;
 constexpr std::int64_t kHeapBytesMax = 512LL * 1024 * 1024;
-
-void promise(bool kept, const char* what) {
-  if (kept) return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
-  std::abort();
-}
 
 // One path for all images; in memory where the system has such a folder.
 class ImageFile {
@@ -56,24 +51,6 @@ std::uint32_t word(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;
   for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
   return value;
-}
-
-void check_field(PgType type, std::string_view field) {
-  switch (type) {
-    case PgType::boolean:
-      return promise(field.size() == 1 && static_cast<unsigned char>(field[0]) <= 1, "a boolean of one byte");
-    case PgType::date:
-      return promise(field.size() == 4, "a date of four bytes");
-    case PgType::numeric:
-      return promise(field.size() >= 8 && field.size() % 2 == 0, "whole digits of a numeric");
-    case PgType::jsonb:
-      return promise(!field.empty() && field[0] == 1, "jsonb of version 1");
-    case PgType::text:  // whether it is UTF-8 the server judges
-    case PgType::bytea:
-      return;
-    default:
-      return promise(field.size() == 8, "a value of eight bytes");
-  }
 }
 
 // The stream as a server would read it.
@@ -170,8 +147,8 @@ std::string read_image(std::string_view image) {
   for (const TableProfile& table : profile.value().tables) {
     const TablePlan* planned = plan.find_source(table.table.name);
     promise(planned != nullptr, "a plan for each table");
-    const auto encoder = CopyEncoder::open(*source.value(), table.table, *planned, "acme",
-                                           {{256 * 1024, 1000}, 64 * 1024 * 1024});
+    const auto encoder =
+        CopyEncoder::open(*source.value(), table.table, *planned, "acme", {{256 * 1024, 1000}, 64 * 1024 * 1024});
     if (!encoder.ok()) return refused(encoder.status());
     Chunk chunk;
     std::int64_t encoded = 0, rejected = 0;

@@ -1,6 +1,6 @@
 // Runs images through the bridge without a fuzzer: named files, or mutants of the seeds, the same for the same seed.
-//   replay_images FILE...   replay_images --mutants N --seed S   replay_images --write-seeds FOLDER
-#include <algorithm>
+//   replay_images FILE...   replay_images --mutants N --seed S
+//   replay_images --write-seeds FOLDER   replay_images --write-mutants FOLDER N SEED
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -8,40 +8,22 @@
 #include <iterator>
 #include <map>
 #include <random>
+#include <vector>
 
+#include "tests/fuzz/damage.hpp"
 #include "tests/fuzz/read_image.hpp"
 #include "tests/fuzz/seed_images.hpp"
 
 namespace {
 
+using rowhouse::fuzz::damage;
 using rowhouse::fuzz::read_image;
 
-std::size_t below(std::mt19937& random, std::size_t limit) { return limit == 0 ? 0 : random() % limit; }
-
-void damage(std::string& image, std::mt19937& random) {
-  if (image.empty()) return;
-  const std::size_t at = below(random, image.size());
-  switch (random() % 8) {
-    case 0:
-      image.resize(at);
-      break;
-    case 1:  // another page's bytes
-      for (std::size_t from = below(random, image.size()), i = 0; i < 512 && std::max(at, from) + i < image.size(); ++i)
-        image[at + i] = image[from + i];
-      break;
-    case 2:  // noise
-      for (std::size_t i = at; i < std::min(image.size(), at + 64); ++i) image[i] = static_cast<char>(random());
-      break;
-    case 3:  // the header's fields
-      image[below(random, std::min<std::size_t>(100, image.size()))] = static_cast<char>(random());
-      break;
-    case 4:  // numbers at their ends
-      image[at] = random() % 2 ? '\xFF' : '\0';
-      break;
-    default:
-      image[at] = static_cast<char>(image[at] ^ (1 << random() % 8));
-      break;
-  }
+std::string mutant_of(const std::vector<rowhouse::fuzz::SeedImage>& seeds, unsigned long seed, unsigned long number) {
+  std::mt19937 random(static_cast<std::uint32_t>(seed * 1000003 + number));
+  std::string image = seeds[number % seeds.size()].bytes;
+  damage(image, random);
+  return image;
 }
 
 int run_mutants(unsigned long count, unsigned long seed) {
@@ -55,10 +37,7 @@ int run_mutants(unsigned long count, unsigned long seed) {
     }
   }
   for (unsigned long i = 0; i < count; ++i) {
-    std::mt19937 random(static_cast<std::uint32_t>(seed * 1000003 + i));
-    std::string image = seeds[i % seeds.size()].bytes;
-    for (std::size_t times = 1 + below(random, 6); times > 0; --times) damage(image, random);
-    const std::string outcome = read_image(image);
+    const std::string outcome = read_image(mutant_of(seeds, seed, i));
     ++outcomes[outcome.substr(0, outcome.compare(0, 4, "read") == 0 ? 4 : std::strlen("refused 00000"))];
   }
   std::printf("seed %lu: %lu mutants\n", seed, count);
@@ -72,14 +51,26 @@ int write_seeds(const std::string& folder) {
   return 0;
 }
 
+int write_mutants(const std::string& folder, unsigned long count, unsigned long seed) {
+  const auto seeds = rowhouse::fuzz::seed_images();
+  for (unsigned long i = 0; i < count; ++i)
+    std::ofstream(folder + "/mutant" + std::to_string(i) + ".db", std::ios::binary) << mutant_of(seeds, seed, i);
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count == 5 && std::strcmp(arguments[1], "--mutants") == 0 && std::strcmp(arguments[3], "--seed") == 0)
     return run_mutants(std::strtoul(arguments[2], nullptr, 10), std::strtoul(arguments[4], nullptr, 10));
   if (count == 3 && std::strcmp(arguments[1], "--write-seeds") == 0) return write_seeds(arguments[2]);
+  if (count == 5 && std::strcmp(arguments[1], "--write-mutants") == 0)
+    return write_mutants(arguments[2], std::strtoul(arguments[3], nullptr, 10),
+                         std::strtoul(arguments[4], nullptr, 10));
   if (count < 2 || arguments[1][0] == '-') {
-    std::fprintf(stderr, "usage: %s FILE... | --mutants N --seed S | --write-seeds FOLDER\n", arguments[0]);
+    std::fprintf(stderr,
+                 "usage: %s FILE... | --mutants N --seed S | --write-seeds FOLDER | --write-mutants FOLDER N SEED\n",
+                 arguments[0]);
     return 2;
   }
   for (int i = 1; i < count; ++i) {

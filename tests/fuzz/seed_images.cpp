@@ -51,12 +51,15 @@ constexpr Script kScripts[] = {
      "PRAGMA journal_mode=WAL; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y')"},
 };
 
-std::string image_of(const char* sql) {
+}  // namespace
+
+std::string image_of(const std::string& sql) {
   sqlite3* connection = nullptr;
   char path[] = "/tmp/rowhouse-seed-XXXXXX";
   const int descriptor = ::mkstemp(path);
   if (descriptor < 0 || sqlite3_open(path, &connection) != SQLITE_OK ||
-      sqlite3_exec(connection, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+      sqlite3_exec(connection, ("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;" + sql).c_str(), nullptr,
+                   nullptr, nullptr) != SQLITE_OK) {
     std::fprintf(stderr, "seed: %s\n", sqlite3_errmsg(connection));
     std::abort();
   }
@@ -69,8 +72,6 @@ std::string image_of(const char* sql) {
   std::remove(path);
   return bytes;
 }
-
-}  // namespace
 
 std::vector<SeedImage> seed_images() {
   std::vector<SeedImage> images;

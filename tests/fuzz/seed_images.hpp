@@ -11,6 +11,8 @@ struct SeedImage {
   std::string bytes;
 };
 
+/// The file that a script makes.
+std::string image_of(const std::string& sql);
 /// The same images from the same SQLite library.
 std::vector<SeedImage> seed_images();
 
