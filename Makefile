@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-import bench-policies clean
+  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-migration bench-import bench-policies clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -109,9 +109,15 @@ demo-psql: ## The same, ending in psql
 	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
 	@docs/demo/run $(BUILD) --look
 
-bench: bench-import bench-policies ## Both benchmarks: of the import, of row security
+bench: bench-migration bench-import bench-policies ## All benchmarks
 
-bench-import: ## How fast an import is, as a ratio to COPY of a ready file
+bench-migration: ## How fast migrate, sync and verify are, beside COPY, pgloader and sqlite3; options="--only files" is a part
+	@packaging/install-dependencies bench
+	@$(MAKE) --no-print-directory core
+	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
+	@tests/bench/migration $(BUILD) $(options)
+
+bench-import: ## How fast import_sqlite is, as a ratio to COPY of a ready file
 	@packaging/install-dependencies bench
 	@$(MAKE) --no-print-directory core native
 	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"

@@ -1,7 +1,7 @@
 // Makes SQLite files as a helpdesk service keeps them, one a customer, the same ones on every machine.
 //
 //   make_helpdesk_files FOLDER            five customers' files of both generations, with the hazards of real ones
-//   make_helpdesk_files --wide ROWS FILE  one file with ROWS objects of about 4 KB, for benchmarks
+//   make_helpdesk_files --wide ROWS FILE [TENANT]  one file with ROWS objects of about 4 KB, for benchmarks
 //
 // Hazards: rows replaced on a later collection (their id changed), objects without a platform that occur twice, times
 // written in four ways, JSON with an escaped NUL or half a surrogate pair, rows of another customer.
@@ -219,7 +219,7 @@ void make_customer(const std::string& folder, const Customer& customer, std::uin
 }
 
 // Objects of about 4 KB with two JSON columns, all of them sound.
-void make_wide(const std::string& path, int rows) {
+void make_wide(const std::string& path, int rows, const std::string& tenant) {
   Database database(path);
   Random random(42);
   database.run("BEGIN");
@@ -227,9 +227,9 @@ void make_wide(const std::string& path, int rows) {
   Statement insert(database,
                    "INSERT INTO integrated_objects (original_id, company_id, platform, object_type, "
                    "original_data, integrated_content, summary, metadata, created_at, updated_at) "
-                   "VALUES (?, 'acme', 'freshdesk', 'integrated_ticket', ?, ?, NULL, ?, ?, ?)");
+                   "VALUES (?, ?, 'freshdesk', 'integrated_ticket', ?, ?, NULL, ?, ?, ?)");
   for (int number = 1; number <= rows; ++number) {
-    insert.text(std::to_string(number)).text(ticket(random, number, 300)).text(words(random, 150));
+    insert.text(std::to_string(number)).text(tenant).text(ticket(random, number, 300)).text(words(random, 150));
     insert.text(metadata(random)).text(moment(number, 0)).text(moment(number + 30, 1)).run();
   }
   database.run("COMMIT");
@@ -238,12 +238,12 @@ void make_wide(const std::string& path, int rows) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 4 && std::string_view(argv[1]) == "--wide") {
-    make_wide(argv[3], std::atoi(argv[2]));
+  if ((argc == 4 || argc == 5) && std::string_view(argv[1]) == "--wide") {
+    make_wide(argv[3], std::atoi(argv[2]), argc == 5 ? argv[4] : "acme");
     return 0;
   }
   if (argc != 2) {
-    std::fprintf(stderr, "usage: make_helpdesk_files FOLDER\n       make_helpdesk_files --wide ROWS FILE\n");
+    std::fprintf(stderr, "usage: make_helpdesk_files FOLDER\n       make_helpdesk_files --wide ROWS FILE [TENANT]\n");
     return 2;
   }
   std::uint64_t seed = 1;
