@@ -47,5 +47,24 @@ SELECT rowhouse.protect('app.half');
 COMMENT ON POLICY rowhouse_isolation ON app.half IS 'Made by rowhouse.protect: {"index": "my_index"}';
 SELECT rowhouse.unprotect('app.half');
 SELECT to_regclass('app.my_index') IS NOT NULL AS is_there;
+-- An index that a partition had goes into the one that protect() makes above it, and stays when that one goes.
+SET ROLE regress_owner;
+CREATE TABLE app.parted (id int, company_id text) PARTITION BY RANGE (id);
+CREATE TABLE app.low PARTITION OF app.parted FOR VALUES FROM (0) TO (10);
+CREATE TABLE app.high PARTITION OF app.parted FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+CREATE TABLE app.higher PARTITION OF app.high FOR VALUES FROM (10) TO (20);
+CREATE INDEX mine_low ON app.low (company_id);
+CREATE INDEX mine_high ON app.high (company_id);
+RESET ROLE;
+CREATE VIEW regress.parts AS
+  SELECT c.relname, x.indexrelid::regclass, x.indisvalid, (SELECT i.inhparent::regclass FROM pg_inherits AS i WHERE i.inhrelid = indexrelid)
+    FROM pg_index AS x JOIN pg_class AS c ON c.oid = x.indrelid WHERE c.relnamespace = 'app'::regnamespace AND c.relname IN ('parted', 'low', 'high', 'higher');
+TABLE regress.parts ORDER BY 1, 2;
+SELECT rowhouse.protect('app.parted');
+TABLE regress.parts ORDER BY 1, 2;
+SELECT rowhouse.unprotect('app.parted');
+SELECT relname, indexrelid::text, indisvalid, inhparent::text FROM regress.parts ORDER BY 1, 2;
+DROP VIEW regress.parts;
+DROP TABLE app.parted;
 DROP VIEW regress.state;
 DROP TABLE regress.before, app.bare, app.full, app.half;

@@ -1,5 +1,31 @@
 -- Protection taken back: exactly what protect() has made, as far as nobody has changed it since.
 
+-- Drops an index that protect() has made. A partitioned one takes those of its partitions along, which may have been there
+-- before: they are made again, those of the leaves first, so that the ones above them find them.
+CREATE OR REPLACE FUNCTION rowhouse.drop_made_index(made_index regclass) RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  kept text[];
+  definition text;
+BEGIN
+  kept := ARRAY(
+    WITH RECURSIVE part AS (
+      SELECT i.inhrelid AS id, 1 AS depth FROM pg_inherits AS i WHERE i.inhparent = made_index
+      UNION ALL
+      SELECT i.inhrelid, part.depth + 1 FROM pg_inherits AS i JOIN part ON i.inhparent = part.id)
+    SELECT replace(pg_get_indexdef(part.id), ' ON ONLY ', ' ON ')
+      FROM part JOIN pg_class AS c ON c.oid = part.id JOIN pg_index AS x ON x.indexrelid = part.id
+      WHERE rowhouse.made_by_protect(x.indrelid) ->> 'index' IS DISTINCT FROM c.relname
+      ORDER BY part.depth DESC, part.id);
+  EXECUTE format('DROP INDEX %s', made_index);
+  FOREACH definition IN ARRAY kept LOOP
+    EXECUTE definition;
+  END LOOP;
+END
+$function$;
+
 -- One table without its children. NOT NULL is left to the caller.
 CREATE OR REPLACE FUNCTION rowhouse.unprotect_one(relation regclass, made jsonb, tenant_column name) RETURNS void
   LANGUAGE plpgsql
@@ -21,7 +47,7 @@ BEGIN
     FROM rowhouse.tenant_indexes(relation, tenant_column) AS used JOIN pg_class AS c ON c.oid = used
     WHERE c.relname = made ->> 'index' AND NOT c.relispartition;
   IF FOUND THEN
-    EXECUTE format('DROP INDEX %s', made_index);
+    PERFORM rowhouse.drop_made_index(made_index);
   END IF;
   PERFORM rowhouse.drop_default_keys(relation, tenant_column, made -> 'keys');
   -- Row security stays on as long as other policies rely on it.
