@@ -218,15 +218,24 @@ BEGIN
 END
 $function$;
 
--- The server chooses the name, so that it is free and fits into 63 bytes.
-CREATE OR REPLACE FUNCTION rowhouse.make_tenant_index(relation regclass, tenant_column name) RETURNS name
+-- The server chooses the name, so that it is free and fits into 63 bytes. An index of a partitioned table takes up those
+-- like it that its partitions have; unprotect() gives them back.
+CREATE OR REPLACE FUNCTION rowhouse.make_tenant_index(relation regclass, tenant_column name) RETURNS jsonb
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+  present oid[] := ARRAY(SELECT i.indexrelid
+                           FROM pg_partition_tree(relation) AS part JOIN pg_index AS i ON i.indrelid = part.relid);
+  made_index regclass;
 BEGIN
   EXECUTE format('CREATE INDEX ON %s (%I)', relation, tenant_column);
-  RETURN (SELECT c.relname
-            FROM rowhouse.tenant_indexes(relation, tenant_column) AS made JOIN pg_class AS c ON c.oid = made);
+  made_index := (SELECT made FROM rowhouse.tenant_indexes(relation, tenant_column) AS made);
+  RETURN jsonb_strip_nulls(jsonb_build_object(
+    'index', (SELECT c.relname FROM pg_class AS c WHERE c.oid = made_index),
+    'taken_up', (SELECT jsonb_agg(c.relname ORDER BY c.relname)
+                   FROM pg_partition_tree(made_index) AS part JOIN pg_class AS c ON c.oid = part.relid
+                   WHERE c.oid = ANY (present))));
 END
 $function$;
 
@@ -310,7 +319,7 @@ BEGIN
     END IF;
     made := made || rowhouse.make_default(relation, tenant_column);
     IF NOT EXISTS (SELECT FROM rowhouse.tenant_indexes(relation, tenant_column)) THEN
-      made := made || jsonb_build_object('index', rowhouse.make_tenant_index(relation, tenant_column));
+      made := made || rowhouse.make_tenant_index(relation, tenant_column);
     END IF;
   END IF;
 

@@ -1,26 +1,20 @@
 -- Protection taken back: exactly what protect() has made, as far as nobody has changed it since.
 
--- Drops an index that protect() has made. A partitioned one takes those of its partitions along, which may have been there
--- before: they are made again, those of the leaves first, so that the ones above them find them.
-CREATE OR REPLACE FUNCTION rowhouse.drop_made_index(made_index regclass) RETURNS void
+-- Drops an index that protect() has made. A partitioned one takes those of its partitions along; the ones among them that
+-- were there before are made again, those of the leaves first, so that the ones above them find them.
+CREATE OR REPLACE FUNCTION rowhouse.drop_made_index(made_index regclass, taken_up jsonb) RETURNS void
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  kept text[];
+  definitions text[] := ARRAY(
+    SELECT replace(pg_get_indexdef(part.relid), ' ON ONLY ', ' ON ')
+      FROM pg_partition_tree(made_index) AS part JOIN pg_class AS c ON c.oid = part.relid
+      WHERE taken_up ? c.relname AND part.level > 0 ORDER BY part.level DESC, part.relid);
   definition text;
 BEGIN
-  kept := ARRAY(
-    WITH RECURSIVE part AS (
-      SELECT i.inhrelid AS id, 1 AS depth FROM pg_inherits AS i WHERE i.inhparent = made_index
-      UNION ALL
-      SELECT i.inhrelid, part.depth + 1 FROM pg_inherits AS i JOIN part ON i.inhparent = part.id)
-    SELECT replace(pg_get_indexdef(part.id), ' ON ONLY ', ' ON ')
-      FROM part JOIN pg_class AS c ON c.oid = part.id JOIN pg_index AS x ON x.indexrelid = part.id
-      WHERE rowhouse.made_by_protect(x.indrelid) ->> 'index' IS DISTINCT FROM c.relname
-      ORDER BY part.depth DESC, part.id);
   EXECUTE format('DROP INDEX %s', made_index);
-  FOREACH definition IN ARRAY kept LOOP
+  FOREACH definition IN ARRAY definitions LOOP
     EXECUTE definition;
   END LOOP;
 END
@@ -47,7 +41,7 @@ BEGIN
     FROM rowhouse.tenant_indexes(relation, tenant_column) AS used JOIN pg_class AS c ON c.oid = used
     WHERE c.relname = made ->> 'index' AND NOT c.relispartition;
   IF FOUND THEN
-    PERFORM rowhouse.drop_made_index(made_index);
+    PERFORM rowhouse.drop_made_index(made_index, made -> 'taken_up');
   END IF;
   PERFORM rowhouse.drop_default_keys(relation, tenant_column, made -> 'keys');
   -- Row security stays on as long as other policies rely on it.

@@ -7,6 +7,9 @@ DROP FUNCTION IF EXISTS rowhouse.protect(regclass, name), rowhouse.protect_one(r
   rowhouse.stale_policies(regclass, name), rowhouse.apply_policies(regclass, name),
   rowhouse.is_protected(regclass, name), rowhouse.apply_grants(regclass);
 
+-- 0.1.0: an index that took others up unnoticed
+DROP FUNCTION IF EXISTS rowhouse.make_tenant_index(regclass, name);
+
 -- 0.1.0: what set_tenant() asked
 DROP FUNCTION IF EXISTS rowhouse.tenant_admission(text);
 
