@@ -220,13 +220,18 @@ $function$;
 
 -- The server chooses the name, so that it is free and fits into 63 bytes. An index of a partitioned table takes up those
 -- like it that its partitions have; unprotect() gives them back.
-CREATE OR REPLACE FUNCTION rowhouse.make_tenant_index(relation regclass, tenant_column name) RETURNS jsonb
+CREATE OR REPLACE FUNCTION rowhouse.add_tenant_index(relation regclass, tenant_column name) RETURNS jsonb
   LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  present oid[] := ARRAY(SELECT i.indexrelid
-                           FROM pg_partition_tree(relation) AS part JOIN pg_index AS i ON i.indrelid = part.relid);
+  -- But for those that protect() has made of parts, which it works on first.
+  present oid[] := ARRAY(
+    SELECT i.indexrelid
+      FROM pg_partition_tree(relation) AS part JOIN pg_index AS i ON i.indrelid = part.relid
+        JOIN pg_index AS root ON root.indexrelid = coalesce(pg_partition_root(i.indexrelid), i.indexrelid)
+        JOIN pg_class AS c ON c.oid = root.indexrelid
+      WHERE rowhouse.made_by_protect(root.indrelid) ->> 'index' IS DISTINCT FROM c.relname);
   made_index regclass;
 BEGIN
   EXECUTE format('CREATE INDEX ON %s (%I)', relation, tenant_column);
@@ -319,7 +324,7 @@ BEGIN
     END IF;
     made := made || rowhouse.make_default(relation, tenant_column);
     IF NOT EXISTS (SELECT FROM rowhouse.tenant_indexes(relation, tenant_column)) THEN
-      made := made || rowhouse.make_tenant_index(relation, tenant_column);
+      made := made || rowhouse.add_tenant_index(relation, tenant_column);
     END IF;
   END IF;
 
