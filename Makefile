@@ -13,7 +13,7 @@ command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
 .PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
-  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-migration bench-import bench-policies clean
+  check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-migration bench-import bench-policies bench-client clean
 
 all: core native client ## Build everything: both extensions, the library, the command
 
@@ -109,7 +109,7 @@ demo-psql: ## The same, ending in psql
 	@$(MAKE) --no-print-directory client targets="rowhouse_command make_helpdesk_files"
 	@docs/demo/run $(BUILD) --look
 
-bench: bench-migration bench-import bench-policies ## All benchmarks
+bench: bench-migration bench-import bench-policies bench-client ## All benchmarks
 
 bench-migration: ## How fast migrate, sync and verify are, beside COPY, pgloader and sqlite3; options="--only files" is a part
 	@packaging/install-dependencies bench
@@ -127,6 +127,12 @@ bench-policies: ## What row security costs, as a ratio to a hand-written WHERE; 
 	@packaging/install-dependencies bench
 	@$(MAKE) --no-print-directory core
 	@tests/bench/policies $(options)
+
+bench-client: ## What the client library costs, as a ratio to bare libpq, libpqxx and sqlite3; options=--only=sqlite is quick
+	@packaging/install-dependencies bench
+	@$(MAKE) --no-print-directory core
+	@$(MAKE) --no-print-directory client targets=bench_client
+	@tests/bench/client/run $(BUILD) $(options)
 
 clean: ## Remove what was built
 	rm -rf $(BUILD) $(BUILD)-sanitized $(BUILD).log $(BUILD)-sanitized.log
