@@ -88,7 +88,9 @@ void check_tenant(std::string_view tenant);
 // YYYY-MM-DD HH:MM:SS.ffffff in UTC: what PostgreSQL reads and SQLAlchemy writes into SQLite.
 std::string timestamp_text(Timestamp time);
 
-// JSON as text; 22021 when a string in it is not UTF-8.
+// JSON as text; 22021 when a string in it is not UTF-8, 22P02 for a number that JSON cannot write.
 std::string json_text(const Json& json);
+// The same for what jsonb takes; 22P05 when a string in it holds NUL.
+std::string jsonb_text(const Json& json);
 
 }  // namespace rowhouse::detail

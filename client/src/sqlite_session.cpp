@@ -2,20 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <deque>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "bridge/cell.hpp"
 #include "bridge/status.hpp"
 #include "connection.hpp"
 #include "rowhouse/error.hpp"
-#include "sql_text.hpp"
+#include "sqlite_statements.hpp"
 #include "sqlite_time.hpp"
 
 namespace rowhouse::detail {
@@ -26,11 +23,7 @@ using Clock = std::chrono::steady_clock;
 struct CloseDatabase {
   void operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
 };
-struct FinalizeStatement {
-  void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
-};
 using DatabasePtr = std::unique_ptr<sqlite3, CloseDatabase>;
-using StatementPtr = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
 constexpr int kProgressSteps = 1000;  // virtual machine steps between two looks at the clock
 
@@ -49,77 +42,13 @@ class SqliteData final : public ResultData {
   std::size_t affected_rows() const noexcept override { return affected; }
 };
 
-// SQLite says ERROR for whatever is wrong with a statement; PostgreSQL's codes tell the cases apart.
-std::string sqlstate_of_message(std::string_view message) {
-  if (message.starts_with("no such table")) return "42P01";
-  if (message.starts_with("no such column") || message.find("has no column named") != std::string_view::npos)
-    return "42703";
-  if (message.starts_with("no such function")) return "42883";
-  if (message.starts_with("ON CONFLICT clause does not match")) return "42P10";
-  if (message.starts_with("malformed JSON")) return "22P02";
-  if (message.ends_with("already exists")) return "42P07";
-  if (message.starts_with("near ") || message.starts_with("incomplete input") ||
-      message.starts_with("unrecognized token"))
-    return "42601";
-  return "XX000";
-}
-
-std::string hint_of(int code) {
-  switch (code & 0xff) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return "Another writer holds the file; try again, or raise busy_timeout.";
-    case SQLITE_CANTOPEN:
-      return "Check that the folder is there and may be written.";
-    case SQLITE_NOTADB:
-      return "The file is encrypted or not a SQLite database.";
-    default:
-      return {};
-  }
-}
-
-struct BindValue {
-  sqlite3_stmt* statement;
-  int index;
-
-  int operator()(std::monostate) const { return sqlite3_bind_null(statement, index); }
-  int operator()(bool flag) const { return sqlite3_bind_int(statement, index, flag ? 1 : 0); }
-  int operator()(std::int64_t number) const { return sqlite3_bind_int64(statement, index, number); }
-  int operator()(double number) const { return sqlite3_bind_double(statement, index, number); }
-  int operator()(const std::string& value) const {
-    if (const auto refusal = bridge::check_text(value)) {
-      throw_error(refusal.sqlstate, "parameter $" + std::to_string(index) + ": " + refusal.reason);
-    }
-    return text(value);
-  }
-  int operator()(const Bytes& bytes) const {
-    // A null pointer would bind NULL.
-    const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();
-    return sqlite3_bind_blob64(statement, index, data, bytes.size(), SQLITE_TRANSIENT);
-  }
-  int operator()(const Json& json) const {
-    const std::string value = json_text(json);
-    if (const auto refusal = bridge::check_json(value)) {
-      throw_error(refusal.sqlstate, "parameter $" + std::to_string(index) + ": " + refusal.reason);
-    }
-    return text(value);
-  }
-  int operator()(Timestamp time) const { return text(timestamp_text(time)); }
-
- private:
-  int text(const std::string& value) const {
-    return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-  }
-};
-
 class SqliteSession final : public Connection {
  public:
   SqliteSession(DatabasePtr connection, std::string name, const DatabaseOptions& options)
       : connection_(std::move(connection)),
-        name_(std::move(name)),
+        statements_(connection_.get(), std::move(name), options.statement_cache),
         busy_timeout_(options.busy_timeout),
-        session_timeout_(options.statement_timeout),
-        kept_at_most_(options.statement_cache) {
+        session_timeout_(options.statement_timeout) {
     const auto wait = [](void* self, int tries) {
       return static_cast<const SqliteSession*>(self)->wait_for_lock(tries);
     };
@@ -225,75 +154,22 @@ class SqliteSession final : public Connection {
     throw_error("25P02", "a statement of the transaction has failed; commands are ignored until it is rolled back");
   }
 
-  [[noreturn]] void fail(int code) const;
-  StatementPtr prepare(std::string_view sql) const;
-  StatementPtr take_statement(std::string_view sql);
-  void keep_statement(std::string_view sql, StatementPtr statement);
-  void bind(sqlite3_stmt* statement, std::span<const Value> parameters) const;
   void read_row(sqlite3_stmt* statement, SqliteData& data) const;
   void watch_clock(std::chrono::milliseconds call_timeout);
   bool is_to_stop() const { return (deadline_ && Clock::now() > *deadline_) || limits_.stop.stop_requested(); }
   int wait_for_lock(int tries) const;
 
   DatabasePtr connection_;
-  std::string name_;     // for messages
+  SqliteStatements statements_;
   bool open_ = false;    // between begin and its end; SQLite itself may have rolled back meanwhile
   bool failed_ = false;  // a statement of the open transaction has failed
   bool read_only_ = false;
   const std::chrono::milliseconds busy_timeout_;
   const std::chrono::milliseconds session_timeout_;
   std::chrono::milliseconds transaction_timeout_{0};
-  const std::size_t kept_at_most_;
-  std::map<std::string, StatementPtr, std::less<>> kept_;  // prepared statements by text
   CallLimits limits_;
   std::optional<Clock::time_point> deadline_;  // of the statement that runs
 };
-
-void SqliteSession::fail(int code) const {
-  const int extended = sqlite3_extended_errcode(connection_.get());
-  const int precise = (extended & 0xff) == (code & 0xff) ? extended : code;
-  const std::string said = sqlite3_errmsg(connection_.get());
-  const std::string sqlstate = (code & 0xff) == SQLITE_ERROR ? sqlstate_of_message(said) : bridge::sqlstate_of(precise);
-  throw_error(
-      sqlstate, name_ + ": " + said,
-      {.message = said, .detail = "SQLite result code " + std::to_string(precise) + '.', .hint = hint_of(code)});
-}
-
-StatementPtr SqliteSession::prepare(std::string_view sql) const {
-  if (sql.find('\0') != std::string_view::npos) throw_error("42601", "the statement contains a NUL byte");
-  sqlite3_stmt* raw = nullptr;
-  const char* rest = nullptr;
-  const int code = sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()), &raw, &rest);
-  StatementPtr statement(raw);
-  if (code != SQLITE_OK) fail(code);
-  const std::string_view tail = sql.substr(static_cast<std::size_t>(rest - sql.data()));
-  if (tail.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
-    throw_error("42601", "cannot run several statements at once", {.hint = "Execute them one by one."});
-  }
-  return statement;
-}
-
-// Parameters are named $1, $2 ... as in PostgreSQL; a plain ? counts by itself.
-void SqliteSession::bind(sqlite3_stmt* statement, std::span<const Value> parameters) const {
-  const int wanted = sqlite3_bind_parameter_count(statement);
-  for (int index = 1; index <= wanted; ++index) {
-    std::size_t number = static_cast<std::size_t>(index);
-    if (const char* text = sqlite3_bind_parameter_name(statement, index)) {
-      const std::string_view name(text);
-      const auto parsed = std::from_chars(name.data() + 1, name.data() + name.size(), number);
-      if (parsed.ec != std::errc() || number == 0) {
-        throw_error("42P02", "there is no parameter " + std::string(name),
-                    {.hint = "Name parameters $1, $2 and so on."});
-      }
-    }
-    if (number > parameters.size()) {
-      throw_error("08P01", "the statement has a parameter $" + std::to_string(number) + ", but " +
-                               std::to_string(parameters.size()) + " values were given");
-    }
-    const int code = std::visit(BindValue{statement, index}, parameters[number - 1].held());
-    if (code != SQLITE_OK) fail(code);
-  }
-}
 
 void SqliteSession::read_row(sqlite3_stmt* statement, SqliteData& data) const {
   for (int column = 0; column < sqlite3_column_count(statement); ++column) {
@@ -350,28 +226,12 @@ int SqliteSession::wait_for_lock(int tries) const {
   return 1;
 }
 
-// From those kept, or new. Taken out while it runs: the rows' taker may execute the same text.
-StatementPtr SqliteSession::take_statement(std::string_view sql) {
-  const auto kept = kept_.find(sql);
-  if (kept == kept_.end()) return prepare(sql);
-  StatementPtr statement = std::move(kept->second);
-  kept_.erase(kept);
-  return statement;
-}
-
-void SqliteSession::keep_statement(std::string_view sql, StatementPtr statement) {
-  sqlite3_reset(statement.get());
-  sqlite3_clear_bindings(statement.get());
-  if (kept_.size() >= kept_at_most_) kept_.clear();
-  if (kept_at_most_ > 0 && is_worth_preparing(sql)) kept_.insert_or_assign(std::string(sql), std::move(statement));
-}
-
 Result SqliteSession::run(const Call& call) {
   if (limits_.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
-  StatementPtr statement = take_statement(call.sql);
+  StatementPtr statement = statements_.take(call.sql);
   auto data = std::make_shared<SqliteData>();
   if (!statement) return Result(data);  // a comment or nothing
-  bind(statement.get(), call.parameters);
+  statements_.bind(statement.get(), call.parameters);
   watch_clock(call.statement_timeout);
   int code = sqlite3_step(statement.get());
   // The first step may have prepared the statement again, for other columns.
@@ -386,11 +246,11 @@ Result SqliteSession::run(const Call& call) {
   }
   // The wait for a lock was cut short.
   if ((code & 0xff) == SQLITE_BUSY && is_to_stop()) code = SQLITE_INTERRUPT;
-  if (code != SQLITE_DONE) fail(code);
+  if (code != SQLITE_DONE) statements_.fail(code);
   if (sqlite3_stmt_readonly(statement.get()) == 0) {
     data->affected = static_cast<std::size_t>(sqlite3_changes64(connection_.get()));
   }
-  keep_statement(call.sql, std::move(statement));
+  statements_.keep(call.sql, std::move(statement));
   return Result(data);
 }
 
@@ -421,7 +281,7 @@ std::unique_ptr<Connection> connect_sqlite(const Url& url, const DatabaseOptions
   if (code != SQLITE_OK) {
     const std::string said = sqlite3_errmsg(raw);
     throw_error(bridge::sqlstate_of(code), "cannot open " + path + ": " + said,
-                {.message = said, .hint = hint_of(code)});
+                {.message = said, .hint = sqlite_hint(code)});
   }
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

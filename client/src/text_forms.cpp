@@ -35,15 +35,33 @@ bool has_non_finite(const Json& json) {
   return json.is_structured() && std::any_of(json.begin(), json.end(), has_non_finite);
 }
 
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+bool has_nul(const Json& json) {
+  if (const auto* text = json.get_ptr<const Json::string_t*>()) return has_nul(*text);
+  if (const auto* members = json.get_ptr<const Json::object_t*>())
+    return std::any_of(members->begin(), members->end(),
+                       [](const auto& member) { return has_nul(member.first) || has_nul(member.second); });
+  const auto* elements = json.get_ptr<const Json::array_t*>();
+  return elements != nullptr &&
+         std::any_of(elements->begin(), elements->end(), [](const Json& element) { return has_nul(element); });
+}
+
 }  // namespace
 
 std::string json_text(const Json& json) {
   if (has_non_finite(json)) throw_error("22P02", "a number in the JSON is not finite");
+  if (json.is_discarded()) throw_error("22P02", "the JSON is what its parser could not read");
   try {
     return json.dump();
   } catch (const Json::type_error&) {  // its message shows the bytes
     throw_error("22021", "a string in the JSON is not valid UTF-8");
   }
+}
+
+std::string jsonb_text(const Json& json) {
+  if (has_nul(json)) throw_error("22P05", "the JSON holds an escaped NUL (\\u0000), which jsonb can't");
+  return json_text(json);
 }
 
 }  // namespace rowhouse::detail

@@ -72,8 +72,8 @@ struct ColumnTraits {
       return ColumnType::kText;
     }
   }();
-  /// The parameter that stores it.
-  static Value write(const M& member) { return Value(member); }
+  /// The parameter that stores it. A specialisation may take `const M&`.
+  static Value write(M member) { return Value(std::move(member)); }
 };
 
 /// The value's column, which takes NULL.
@@ -81,8 +81,8 @@ template <class M>
 struct ColumnTraits<std::optional<M>> {
   static constexpr bool nullable = true;                     ///< NULL is std::nullopt
   static constexpr ColumnType type = ColumnTraits<M>::type;  ///< of the value there may be
-  static Value write(const std::optional<M>& member) {       ///< NULL, or the value
-    return member ? ColumnTraits<M>::write(*member) : Value();
+  static Value write(std::optional<M> member) {              ///< NULL, or the value
+    return member ? ColumnTraits<M>::write(*std::move(member)) : Value();
   }
 };
 
@@ -147,6 +147,7 @@ class Column {
                nulls == Nulls::kByType && ColumnTraits<M>::nullable},
         offset_(detail::offset_of<T>(member)),
         write_([member](const T& object) { return ColumnTraits<M>::write(object.*member); }),
+        take_([member](T& object) { return ColumnTraits<M>::write(std::move(object.*member)); }),
         read_([member, nulls](T& object, const Field& field) {
           const bool empty = (nulls == Nulls::kTolerated || std::same_as<M, Json>)&&field.is_null();
           object.*member = empty ? M{} : FieldTraits<M>::read(field);
@@ -158,6 +159,8 @@ class Column {
   std::size_t offset() const noexcept { return offset_; }
   /// The member's value as a parameter.
   Value write(const T& object) const { return write_(object); }
+  /// The same, moved out of the object.
+  Value write(T&& object) const { return take_(object); }
   /// Fills the member from a field.
   void read(T& object, const Field& field) const { read_(object, field); }
 
@@ -165,6 +168,7 @@ class Column {
   ColumnShape shape_;
   std::size_t offset_;
   std::function<Value(const T&)> write_;
+  std::function<Value(T&)> take_;
   std::function<void(T&, const Field&)> read_;
 };
 
@@ -273,6 +277,13 @@ class Table {
     std::vector<Value> values;
     values.reserve(columns_.size());
     for (const Column<T>& column : columns_) values.push_back(column.write(object));
+    return values;
+  }
+  /// The same, moved out of the object.
+  std::vector<Value> write(T&& object) const {
+    std::vector<Value> values;
+    values.reserve(columns_.size());
+    for (const Column<T>& column : columns_) values.push_back(column.write(std::move(object)));
     return values;
   }
   /// A row of a SELECT of all columns, in their order.

@@ -92,7 +92,8 @@ class ROWHOUSE_EXPORT TableStatements {
   std::string sortable(std::size_t place) const;
   std::vector<std::size_t> order_columns(RowOrder order) const;
   std::string order_by(RowOrder order) const;
-  std::string insert_into(Sql& sql, const std::vector<Value>& row) const;
+  std::string insert_text() const;
+  std::vector<Value> insert_parameters(std::vector<Value> row) const;
   std::string on_conflict(RowTimes times) const;
   void check(const std::vector<Value>& row) const;
   void check_value(std::size_t place, const Value& value) const;
@@ -105,9 +106,12 @@ class ROWHOUSE_EXPORT TableStatements {
   Database database_;
   const TableShape* shape_;
   std::string tenant_;
-  std::string table_;      // quoted
-  std::string columns_;    // of SELECT
-  std::string returning_;  // the same where the table has no alias
+  std::string table_;               // quoted
+  std::vector<std::string> names_;  // of the columns, quoted
+  std::string columns_;             // of SELECT
+  std::string returning_;           // the same where the table has no alias
+  std::string insert_;              // INSERT, up to its VALUES
+  std::string on_conflict_;         // what follows it in an upsert
   std::size_t tenant_column_;
 };
 
