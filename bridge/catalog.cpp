@@ -267,6 +267,7 @@ Result<Catalog> read_catalog(const Source& source) {
         const std::string name = text_of(row, 0), kind = text_of(row, 1);
         if (kind == "view") {
           catalog.passed_over.push_back({printable(name, kReasonBytes), "view", "views are not run by an import"});
+          catalog.views.push_back({name, ""});
         } else if (kind == "shadow") {
           catalog.passed_over.push_back(
               {printable(name, kReasonBytes), "shadow table", "it belongs to a virtual table"});
@@ -286,6 +287,11 @@ Result<Catalog> read_catalog(const Source& source) {
         catalog.passed_over.push_back(
             {printable(text_of(row, 0), kReasonBytes), "trigger", "triggers are not carried over"});
       });
+  for (View& view : catalog.views) {
+    if (status.ok())
+      status = query(source, "SELECT sql FROM sqlite_schema WHERE type = 'view' AND name = ?1", view.name,
+                     [&](sqlite3_stmt* row) { view.sql = text_of(row, 0); });
+  }
   for (auto& [table, kind] : found) {
     if (status.ok()) status = read_table(source, std::move(table), kind, catalog);
   }

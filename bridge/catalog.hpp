@@ -76,8 +76,14 @@ struct PassedOver {
   std::string reason;
 };
 
+struct View {
+  std::string name;
+  std::string sql;  ///< CREATE VIEW as written
+};
+
 struct Catalog {
   std::vector<Table> tables;  ///< ordinary tables in name order; virtual tables that can be read count as tables
+  std::vector<View> views;    ///< never run
   std::vector<PassedOver> passed_over;
   bool utf8 = true;  ///< the encoding of text in the file; UTF-16 files are read through SQLite's conversion
 };

@@ -6,8 +6,10 @@
 #include <set>
 
 #include "bridge/expression.hpp"
+#include "bridge/hazards.hpp"
 #include "bridge/helpdesk.hpp"
 #include "bridge/plan_constraints.hpp"
+#include "bridge/views.hpp"
 
 namespace rowhouse::bridge {
 namespace {
@@ -52,7 +54,15 @@ struct MergedColumn {
   std::size_t files = 0;
   bool not_null = true;
   bool defaults_agree = true;
+  bool collations_agree = true;
+  bool judged_alike = true;  // by one declared kind in every file that has values: what speaks against it was counted
 };
+
+bool is_judged_alike(DeclaredKind first, DeclaredKind other) {
+  const bool times = (first == DeclaredKind::date || first == DeclaredKind::time) &&
+                     (other == DeclaredKind::date || other == DeclaredKind::time);
+  return !needs_text(first) || first == other || times;
+}
 
 std::vector<MergedColumn> merge_columns(const Versions& versions) {
   std::vector<MergedColumn> merged;
@@ -61,9 +71,12 @@ std::vector<MergedColumn> merge_columns(const Versions& versions) {
       const Column& column = version->table.columns[i];
       auto at = std::find_if(merged.begin(), merged.end(),
                              [&](const MergedColumn& m) { return same_name(m.column.name, column.name); });
-      if (at == merged.end()) at = merged.insert(merged.end(), MergedColumn{column, {}, 0, true, true});
+      if (at == merged.end()) at = merged.insert(merged.end(), MergedColumn{column, {}});
       at->profile.add(version->columns[i]);
+      at->judged_alike &= version->columns[i].values() == 0 ||
+                          is_judged_alike(declared_kind(at->column.declared_type), declared_kind(column.declared_type));
       at->not_null &= column.not_null;
+      at->collations_agree &= same_name(at->column.collation, column.collation);
       at->defaults_agree &= at->column.default_sql == column.default_sql;
       ++at->files;
     }
@@ -189,14 +202,24 @@ class TablePlanner {
     return fit_column_name(is_taken ? "source_" + source_name : source_name, taken);
   }
 
+  TypeDecision decide(const MergedColumn& merged) const {
+    const bool in_key_of_table = in_key(merged.column.name);
+    const bool bytes = options_.text_policy.on_invalid_utf8 == OnInvalidUtf8::bytea;
+    TypeDecision decision = decide_type(merged.column.declared_type, merged.profile, in_key_of_table, bytes);
+    if (merged.judged_alike) return decision;
+    decision.type = decide_type("", merged.profile, in_key_of_table, bytes).type;
+    decision.evidence += "; declared otherwise in other files";
+    return decision;
+  }
+
   void add_column(const MergedColumn& merged) {
     const std::string& name = merged.column.name;
     if (is_tenant_column(name)) return;
     ColumnPlan column;
     column.source_name = name;
-    const TypeDecision decision = decide_type(merged.column.declared_type, merged.profile, in_key(name),
-                                              options_.text_policy.on_invalid_utf8 == OnInvalidUtf8::bytea);
+    const TypeDecision decision = decide(merged);
     column.evidence = decision.evidence;
+    const TypeChoice* const choice = find_choice(options_.types, first().name, name);
     const HelpdeskColumn* known = plan_.integrated_objects ? helpdesk_column(name) : nullptr;
     if (known && !plan_.find(known->name)) {
       column.name = known->name;
@@ -204,13 +227,16 @@ class TablePlanner {
       column.evidence += "; known helpdesk column";
     } else {
       column.name = target_name(name);
-      column.type = decision.type;
+      column.type = choice ? choice->type : decision.type;
+      column.chosen = choice != nullptr;
+      if (choice) column.evidence += "; chosen";
       column.not_null =
           in_key(name) || (merged.not_null && merged.profile.nulls == 0 && merged.files == versions_.size());
       column.identity = is_rowid(name) && column.type == PgType::bigint;
       if (!column.identity) add_default(merged, column);
     }
     column.profile = merged.profile;
+    column.collation = merged.collations_agree ? merged.column.collation : "?";
     if (column.name != name) note("column \"" + name + "\" is called \"" + column.name + "\"");
     if (merged.files < versions_.size())
       note("column \"" + name + "\" is in " + std::to_string(merged.files) + " of " + std::to_string(versions_.size()) +
@@ -335,8 +361,10 @@ Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options
   std::set<std::string> notes;
   for (const FileProfile& file : files) {
     for (const TableProfile& table : file.tables) tables[table.table.name].push_back(&table);
-    for (const PassedOver& object : file.passed_over)
+    for (const PassedOver& object : file.passed_over) {
+      if (object.kind == "view") continue;  // plan.views
       notes.insert(object.kind + " \"" + object.name + "\" is passed over: " + object.reason);
+    }
   }
   for (const auto& [name, versions] : tables) {
     plan.tables.push_back(TablePlanner(versions, options).make());
@@ -346,8 +374,11 @@ Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options
   }
   make_distinct(plan.tables, options.target);
   for (TablePlan& table : plan.tables) {
-    if (!table.integrated_objects) plan_foreign_keys(table, plan.tables, tables[table.source_name]);
+    const Versions& versions = tables[table.source_name];
+    if (!table.integrated_objects) plan_foreign_keys(table, plan.tables, versions);
+    for (Hazard& hazard : find_hazards(table, versions, files.size())) plan.hazards.push_back(std::move(hazard));
   }
+  plan.views = plan_views(files, plan, options.target);
   plan.notes.assign(notes.begin(), notes.end());
   return plan;
 }

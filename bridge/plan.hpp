@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bridge/catalog.hpp"
 #include "bridge/names.hpp"
 #include "bridge/text_policy.hpp"
+#include "bridge/type_choices.hpp"
 #include "bridge/types.hpp"
 
 namespace rowhouse::bridge {
@@ -21,6 +23,7 @@ struct TargetNames {
     std::vector<std::string> columns;
   };
   std::vector<Table> tables;                  ///< made from SQLite tables by earlier runs
+  std::map<std::string, std::string> views;   ///< made of SQLite views by earlier runs, with their names there
   std::map<std::string, std::string> others;  ///< any other relation but tables; of an index, the table it is on
 };
 
@@ -31,14 +34,37 @@ struct PlanOptions {
   bool examine_text = false;  ///< look at every text for NUL and bad UTF-8, and at the helpdesk's JSON and times
   /// Says which tables of a file are profiled, by their names there; all where it is empty.
   std::function<bool(const std::string&)> wants_table;
+  std::vector<TypeChoice> types;
   TargetNames target;
+};
+
+/// Where in a column something was first seen, so that people can look it up.
+struct Sightings {
+  struct First {
+    Sight sight;
+    std::string key;  ///< the row's, cut
+  };
+  std::uint32_t seen = 0;  ///< bits of Sight
+  std::vector<First> first;
+
+  const std::string* find(Sight sight) const;
+};
+
+/// Rows whose foreign key refers to a row that is not there.
+struct Orphans {
+  std::size_t foreign_key = 0;  ///< its place in Table::foreign_keys
+  std::int64_t rows = 0;
+  std::string key;  ///< of the first; empty in a table without rowids
 };
 
 /// One table of one file with what a full read of it found. Where the types are known beforehand (the helpdesk's table,
 /// unless text is examined) only rows are counted.
 struct TableProfile {
   Table table;
+  std::string file_name;
   std::vector<ColumnProfile> columns;  ///< one for each of table.columns
+  std::vector<Sightings> sightings;    ///< the same; empty unless text is examined
+  std::vector<Orphans> orphans;        ///< where text is examined
   std::int64_t rows = 0;
   std::int64_t tenant_mismatches = 0;  ///< rows whose own tenant column is not the file's tenant
   std::int64_t superseded = 0;         ///< helpdesk objects: rows that lose to a later update of the same object
@@ -49,6 +75,7 @@ struct FileProfile {
   std::string tenant;
   std::vector<TableProfile> tables;
   std::vector<PassedOver> passed_over;
+  std::vector<View> views;
 };
 
 /// Reads every row of every table once. `tenant` is whom the file belongs to.
@@ -62,7 +89,10 @@ struct ColumnPlan {
   bool identity = false;    ///< numbers its rows, as SQLite's rowid does
   std::string default_sql;  ///< as PostgreSQL writes it; empty when there is none
   std::string evidence;
-  ColumnProfile profile;  ///< of all the files
+  std::string collation;    ///< in SQLite; empty for BINARY, "?" where files disagree
+  bool chosen = false;      ///< the type is the user's choice
+  std::optional<PgType> wider;  ///< what a table that is there needs instead of `type` (fit_to_target)
+  ColumnProfile profile;    ///< of all the files
 };
 
 struct KeyPlan {
@@ -97,8 +127,8 @@ struct Hazard {
   std::string kind;  ///< a word for programs, such as nul_in_text
   std::string table;
   std::string column;      ///< names in the source; empty for the table as a whole
-  std::int64_t count = 0;  ///< values or rows
-  std::string sample;      ///< the first: its key and the start of its value, for people
+  std::int64_t count = 0;  ///< values, rows or files, by kind
+  std::string sample;      ///< where the first is: key and file, never a value
   std::string becomes;
 };
 
@@ -129,8 +159,19 @@ struct TablePlan {
   bool repairs(const ColumnPlan& column) const;
 };
 
+/// A view of the files. `query` and `why` are translate_views()'s.
+struct ViewPlan {
+  std::string source_name;
+  std::string source_sql;  ///< CREATE VIEW as written
+  std::string name;
+  bool drifts = false;     ///< the files have different views of this name
+  std::string query;       ///< the SELECT in PostgreSQL; empty where there is none
+  std::string why;         ///< then, for people
+};
+
 struct Plan {
   std::vector<TablePlan> tables;
+  std::vector<ViewPlan> views;
   std::vector<Hazard> hazards;
   std::vector<std::string> notes;  ///< across tables: drift, passed-over objects
   const TablePlan* find_source(const std::string& source_table) const;

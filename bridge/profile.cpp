@@ -2,13 +2,16 @@
 #include <algorithm>
 
 #include "bridge/helpdesk.hpp"
+#include "bridge/orphans.hpp"
 #include "bridge/plan.hpp"
+#include "bridge/row_key.hpp"
 #include "bridge/statement.hpp"
 
 namespace rowhouse::bridge {
 namespace {
 
 constexpr std::size_t kColumnsMax = 1600;  // of PostgreSQL
+constexpr std::size_t kKeyShown = 60;
 
 int column_index(const Table& table, const std::string& name) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -35,6 +38,7 @@ bool reads_all_text(const PlanOptions& options) {
 
 struct ColumnReader {
   DeclaredKind kind = DeclaredKind::none;
+  const TypeChoice* chosen = nullptr;
   bool reads_bytes = false;
 };
 
@@ -49,8 +53,9 @@ std::vector<ColumnReader> column_readers(const Table& table, const PlanOptions& 
       if (known->type == PgType::jsonb) readers[i].kind = DeclaredKind::json;
       if (known->type == PgType::timestamptz) readers[i].kind = DeclaredKind::time;
     }
+    readers[i].chosen = find_choice(options.types, table.name, column.name);
     readers[i].reads_bytes =
-        reads_all_text(options) || needs_text(readers[i].kind) || static_cast<int>(i) == tenant_column;
+        reads_all_text(options) || readers[i].chosen || needs_text(readers[i].kind) || static_cast<int>(i) == tenant_column;
   }
   return readers;
 }
@@ -70,6 +75,22 @@ StorageClass class_of(sqlite3_stmt* statement, int column) {
   }
 }
 
+// The key of the current row, which stands behind the table's columns.
+std::string shown_key(sqlite3_stmt* statement, const Table& table) {
+  const int key_at = static_cast<int>(table.columns.size());
+  const int key_columns = sqlite3_column_count(statement) - key_at;
+  return printable(row_key(statement, key_at, key_columns, !table.rowid_name.empty()), kKeyShown);
+}
+
+// Notes the row's key for what is seen for the first time.
+void note(Sightings& sightings, std::uint32_t seen, sqlite3_stmt* statement, const Table& table) {
+  const std::string key = shown_key(statement, table);
+  for (std::uint32_t bit = 1; bit <= kSeesMisfit; bit *= 2) {
+    if (seen & ~sightings.seen & bit) sightings.first.push_back({static_cast<Sight>(bit), key});
+  }
+  sightings.seen |= seen;
+}
+
 // Long text stays on its overflow pages unless a column's bytes are asked for.
 Status profile_rows(const Source& source, const std::string& tenant, const PlanOptions& options,
                     TableProfile& profile) {
@@ -79,6 +100,8 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   const std::vector<ColumnReader> readers = column_readers(table, options, tenant_column);
   std::string sql;
   for (const Column& column : table.columns) sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.name);
+  if (options.examine_text) profile.sightings.resize(table.columns.size());
+  for (const std::string& column : row_key_columns(table)) sql += ", " + quote_sqlite(column);
   sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED");
 
   Statement owned;
@@ -90,15 +113,23 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
     for (int i = 0; i < static_cast<int>(readers.size()) && code == SQLITE_ROW; ++i) {
       Cell cell;
       cell.storage_class = class_of(statement, i);
-      if (readers[i].reads_bytes || cell.storage_class == StorageClass::integer) {
+      if (readers[i].reads_bytes || cell.storage_class == StorageClass::integer ||
+          cell.storage_class == StorageClass::real) {
         if (!read_cell(statement, i, cell)) code = sqlite3_errcode(source.connection());
       }
-      profile.columns[i].add(cell, readers[i].kind);
+      std::uint32_t seen = profile.columns[i].add(cell, readers[i].kind);
       if (i == tenant_column && !is_tenant(cell, tenant)) ++profile.tenant_mismatches;
       if (reads_text && cell.storage_class == StorageClass::text && check_text(cell.bytes)) {
         const TextFaults faults = find_faults(cell.bytes);
         profile.columns[i].nul_texts += faults.nul;
         profile.columns[i].invalid_texts += faults.invalid_utf8;
+        seen |= (faults.nul ? kSeesNul : 0u) | (faults.invalid_utf8 ? kSeesInvalidUtf8 : 0u);
+      }
+      if (options.examine_text && (seen & ~profile.sightings[i].seen))
+        note(profile.sightings[i], seen, statement, table);
+      if (const TypeChoice* choice = readers[i].chosen) {
+        if (const Refusal refusal = check_chosen(cell, *choice))
+          return refused_value(cell, *choice, refusal, profile.file_name, shown_key(statement, table));
       }
     }
   }
@@ -146,16 +177,24 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
   file.file_name = source.file_name();
   file.tenant = tenant;
   file.passed_over = std::move(catalog.value().passed_over);
+  file.views = std::move(catalog.value().views);
   for (Table& table : catalog.value().tables) {
-    if (options.wants_table && !options.wants_table(table.name)) continue;
+    if (options.wants_table && !options.wants_table(table.name)) {
+      file.passed_over.push_back({table.name, table.is_virtual ? "virtual table" : "table", "it is excluded"});
+      continue;
+    }
+    if (Status status = check_choices(table, options.tenant_column, options.types); !status.ok()) return status;
     if (Status status = check_columns(table); !status.ok()) return status;
     TableProfile profile;
+    profile.file_name = file.file_name;
     profile.columns.resize(table.columns.size());
     profile.table = std::move(table);
     const bool helpdesk = is_integrated_objects(profile.table);
     Status status = helpdesk && !options.examine_text && all_known(profile.table)
                         ? options.count_known ? count_rows(source, profile) : Status()
                         : profile_rows(source, tenant, options, profile);
+    if (!status.ok()) return status;
+    if (options.examine_text) status = find_orphans(source, profile);
     if (!status.ok()) return status;
     if (helpdesk && options.examine_text) {
       Result<std::vector<std::int64_t>> superseded = superseded_rows(source, profile.table);

@@ -1,6 +1,6 @@
 #include "bridge/row_reader.hpp"
 
-#include <nlohmann/json.hpp>
+#include "bridge/row_key.hpp"
 
 namespace rowhouse::bridge {
 namespace {
@@ -38,22 +38,6 @@ int prepare(sqlite3* connection, const std::string& sql, sqlite3_stmt** statemen
   return sqlite3_prepare_v3(connection, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, statement, nullptr);
 }
 
-std::string key_value(const Cell& cell) {
-  switch (cell.storage_class) {
-    case StorageClass::integer:
-      return std::to_string(cell.integer);
-    case StorageClass::real:
-      return nlohmann::json(cell.real).dump();
-    case StorageClass::null:
-      return "null";
-    default: {
-      // Bytes that are no text are shown with a replacement character each: a key is for people and for matching.
-      const std::string bytes(cell.bytes);
-      return nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    }
-  }
-}
-
 // Text is compared as it is written in PostgreSQL, whatever its storage class, collation and encoding here.
 std::string order_term(const Table& table, const OrderColumn& column) {
   const std::string name = quote_sqlite(column.name.empty() ? table.rowid_name : column.name);
@@ -68,8 +52,7 @@ Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const T
                                                    const std::vector<OrderColumn>& order,
                                                    const std::optional<RowidRange>& range) {
   std::unique_ptr<RowReader> reader(new RowReader(source, table.name));
-  const std::vector<std::string> key =
-      table.rowid_name.empty() ? table.primary_key() : std::vector<std::string>{table.rowid_name};
+  const std::vector<std::string> key = row_key_columns(table);
   reader->key_is_rowid_ = !table.rowid_name.empty();
   reader->key_columns_ = static_cast<int>(key.size());
 
@@ -118,16 +101,7 @@ Result<bool> RowReader::next() {
   return true;
 }
 
-std::string RowReader::key() const {
-  Cell cell;
-  if (key_is_rowid_) return std::to_string(sqlite3_column_int64(statement_, 0));
-  std::string key = "[";
-  for (int i = 0; i < key_columns_; ++i) {
-    if (i > 0) key += ", ";
-    key += read_cell(statement_, i, cell) ? key_value(cell) : "null";
-  }
-  return key + "]";
-}
+std::string RowReader::key() const { return row_key(statement_, 0, key_columns_, key_is_rowid_); }
 
 void RowReader::rewind() {
   sqlite3_reset(statement_);

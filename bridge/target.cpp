@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bridge/widening.hpp"
+
 namespace rowhouse::bridge {
 namespace {
 
@@ -50,6 +52,7 @@ Result<std::vector<ColumnPlan>> fit_to_target(TablePlan& plan, const std::vector
       lacking.push_back(std::move(column));
       continue;
     }
+    const PgType planned = column.type;
     if (!type_from_name(at->type == "character varying" ? "text" : at->type, column.type))
       return Status{"42804",
                     "column \"" + column.name + "\" of table \"" + plan.name + "\" is of type " + at->type +
@@ -57,6 +60,7 @@ Result<std::vector<ColumnPlan>> fit_to_target(TablePlan& plan, const std::vector
                     "",
                     "Make it boolean, bigint, double precision, numeric, text, bytea, date, timestamp, timestamptz or "
                     "jsonb."};
+    column.wider = column.chosen && planned != column.type ? planned : widened(column.type, planned, column.profile);
     kept.push_back(std::move(column));
   }
   plan.columns = std::move(kept);

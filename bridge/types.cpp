@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <string>
 
 #include "bridge/timestamp.hpp"
@@ -31,6 +32,7 @@ constexpr TypeRow kTypes[] = {
 const TypeRow& row_of(PgType type) { return kTypes[static_cast<int>(type)]; }
 
 constexpr std::size_t kSampleBytes = 40, kDeclaredBytes = 200;
+constexpr double kTwoTo63 = 9223372036854775808.0;
 
 bool holds(const std::string& words, const char* part) { return words.find(part) != std::string::npos; }
 
@@ -155,28 +157,46 @@ bool needs_text(DeclaredKind kind) {
          kind == DeclaredKind::json;
 }
 
-void ColumnProfile::add(const Cell& cell, DeclaredKind kind) {
+std::uint32_t ColumnProfile::add(const Cell& cell, DeclaredKind kind) {
+  std::uint32_t seen = 0;
   switch (cell.storage_class) {
     case StorageClass::null:
       ++nulls;
-      return;
+      return kSeesNull;
     case StorageClass::integer:
       ++integers;
-      if (cell.integer < -(std::int64_t{1} << 53) || cell.integer > (std::int64_t{1} << 53)) ++integers_over_2_53;
+      seen = kSeesInteger;
+      if (cell.integer < -(std::int64_t{1} << 53) || cell.integer > (std::int64_t{1} << 53)) {
+        ++integers_over_2_53;
+        seen |= kSeesBeyondDouble;
+      }
       break;
     case StorageClass::real:
       ++reals;
+      seen = kSeesReal;
+      if (std::isinf(cell.real)) {
+        ++infinities;
+        seen |= kSeesInfinity;
+      } else if (kind == DeclaredKind::integer && (cell.real >= kTwoTo63 || cell.real < -kTwoTo63)) {
+        ++beyond_bigint;
+        seen |= kSeesBeyondBigint;
+      }
       break;
     case StorageClass::text:
       ++texts;
+      seen = kSeesText;
       break;
     case StorageClass::blob:
       ++blobs;
+      seen = kSeesBlob;
       break;
   }
-  if (!needs_text(kind)) return;
+  return needs_text(kind) ? seen | compare_with_declared(cell, kind) : seen;
+}
 
+std::uint32_t ColumnProfile::compare_with_declared(const Cell& cell, DeclaredKind kind) {
   bool odd = false;
+  std::uint32_t seen = 0;
   Value value;
   if (kind == DeclaredKind::boolean) {
     odd = static_cast<bool>(decode(cell, PgType::boolean, TextCheck::utf8, value));
@@ -190,8 +210,10 @@ void ColumnProfile::add(const Cell& cell, DeclaredKind kind) {
     not_time += odd;
     not_date += odd || !time.date_only;
     with_zone += !odd && time.with_zone;
+    if (!odd) seen = time.date_only ? kSeesDate : time.with_zone ? kSeesZone : kSeesTime;
   }
   if (odd && odd_value.empty() && cell.storage_class == StorageClass::text) odd_value = sample(cell.bytes);
+  return odd ? seen | kSeesMisfit : seen;
 }
 
 void ColumnProfile::add(const ColumnProfile& other) {
@@ -208,6 +230,8 @@ void ColumnProfile::add(const ColumnProfile& other) {
   not_json += other.not_json;
   nul_texts += other.nul_texts;
   invalid_texts += other.invalid_texts;
+  infinities += other.infinities;
+  beyond_bigint += other.beyond_bigint;
   if (odd_value.empty()) odd_value = other.odd_value;
 }
 

@@ -26,6 +26,24 @@ DeclaredKind declared_kind(std::string_view declared_type);
 /// Whether a declared kind needs the text of each value examined, not only its storage class.
 bool needs_text(DeclaredKind kind);
 
+/// What can be seen of a value; bits that add up.
+enum Sight : std::uint32_t {
+  kSeesNull = 1,
+  kSeesInteger = 2,
+  kSeesReal = 4,
+  kSeesText = 8,
+  kSeesBlob = 16,
+  kSeesNul = 32,
+  kSeesInvalidUtf8 = 64,
+  kSeesBeyondDouble = 128,  ///< an integer that a double does not hold exactly
+  kSeesBeyondBigint = 256,  ///< a real in a column of integers that is too large for one
+  kSeesInfinity = 512,
+  kSeesDate = 1024,  ///< this and the next: texts in columns of declared times
+  kSeesTime = 2048,
+  kSeesZone = 4096,
+  kSeesMisfit = 8192  ///< a value that speaks against the declared kind
+};
+
 /// What the values of one column are: counts by storage class, and what all the text of it has in common.
 /// Profiles of the same column in several files add up.
 struct ColumnProfile {
@@ -38,13 +56,19 @@ struct ColumnProfile {
   std::int64_t not_json = 0;            ///< texts that jsonb would refuse; counted for declared JSON only
   std::int64_t nul_texts = 0;           ///< texts that hold NUL, where texts were looked at
   std::int64_t invalid_texts = 0;       ///< texts that are not UTF-8, where texts were looked at
+  std::int64_t infinities = 0;
+  std::int64_t beyond_bigint = 0;       ///< reals in a column declared INT… that are too large for a bigint
   std::string odd_value;                ///< the first text that spoke against the declared kind, cut to 40 bytes
 
-  void add(const Cell& cell, DeclaredKind kind);
+  /// Returns what was seen, as bits of Sight.
+  std::uint32_t add(const Cell& cell, DeclaredKind kind);
   void add(const ColumnProfile& other);
   std::int64_t values() const { return integers + reals + texts + blobs; }
   /// How many storage classes other than NULL occur.
   int classes() const { return (integers > 0) + (reals > 0) + (texts > 0) + (blobs > 0); }
+
+ private:
+  std::uint32_t compare_with_declared(const Cell& cell, DeclaredKind kind);
 };
 
 struct TypeDecision {

@@ -41,6 +41,8 @@ MigrationOptions migration_options(const Options& options, Progress& progress) {
                                                           : OnConflict::kKeep;
   migration.max_rejects = options.max_rejects;
   migration.check_integrity = !options.skip_integrity_check;
+  if (!options.types.empty()) migration.types = read_type_choices(options.types);
+  migration.exclude_tables = options.exclude_tables;
   migration.on_nul = options.on_nul;
   migration.on_invalid_utf8 = options.on_invalid_utf8;
   migration.progress = [&progress](const MigrationProgress& at) { progress.show(at); };

@@ -22,6 +22,8 @@ struct Options {
   std::string on_conflict = "keep";
   std::optional<std::uint64_t> max_rejects;
   bool skip_integrity_check = false;
+  std::string types;  ///< the file of types that are chosen
+  std::vector<std::string> exclude_tables;
   OnNul on_nul = OnNul::reject;
   OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;
   bool json = false;

@@ -65,6 +65,16 @@ void add_values(CLI::App* command, Options& options) {
                                                                                {"replace", OnInvalidUtf8::replace},
                                                                                {"bytea", OnInvalidUtf8::bytea}}))
       ->option_text("reject|replace|bytea (Env:ROWHOUSE_ON_INVALID_UTF8)");
+  command->add_option("--types", options.types, "Types of columns, chosen in a JSON file: {\"table\": {\"column\": \"type\"}}")
+      ->envname("ROWHOUSE_TYPES")
+      ->type_name("FILE");
+  command
+      ->add_option("--exclude-table", options.exclude_tables,
+                   "A table to pass over; * and ? stand for letters; may be repeated")
+      ->envname("ROWHOUSE_EXCLUDE_TABLE")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->type_name("NAME");
 }
 
 void add_report(CLI::App* command, Options& options) {

@@ -83,6 +83,18 @@ std::string aligned(const std::vector<std::vector<std::string>>& lines) {
   return text;
 }
 
+namespace {
+
+std::string hazards_as_text(const std::vector<PlannedHazard>& hazards) {
+  std::vector<std::vector<std::string>> lines = {{"hazard", "where", "count", "first", "becomes"}};
+  for (const PlannedHazard& hazard : hazards)
+    lines.push_back({hazard.kind, hazard.table + (hazard.column.empty() ? "" : "." + hazard.column),
+                     number(hazard.count), hazard.sample, hazard.becomes});
+  return aligned(lines);
+}
+
+}  // namespace
+
 std::string to_text(const PlanReport& report) {
   std::string text;
   for (const PlannedTable& table : report.tables) {
@@ -95,7 +107,9 @@ std::string to_text(const PlanReport& report) {
     for (const std::string& note : table.notes) text += "  note: " + note + "\n";
     text += "\n";
   }
+  for (const PlannedView& view : report.views) text += "view " + view.name + ": made of the one in the files\n";
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
+  if (!report.hazards.empty()) text += (report.notes.empty() ? "" : "\n") + hazards_as_text(report.hazards) + "\n";
   return text + number(report.files) + " files read, " +
          number(report.tables.size()) + " tables, " +
          number(report.failures.size()) + " files refused\n";
@@ -231,6 +245,17 @@ nlohmann::json to_json(const PlanReport& report) {
                              {"notes", table.notes},
                              {"ddl", table.ddl}});
   }
+  out["hazards"] = json::array();
+  for (const PlannedHazard& hazard : report.hazards)
+    out["hazards"].push_back({{"kind", hazard.kind},
+                              {"table", hazard.table},
+                              {"column", hazard.column},
+                              {"count", hazard.count},
+                              {"sample", hazard.sample},
+                              {"becomes", hazard.becomes}});
+  out["views"] = json::array();
+  for (const PlannedView& view : report.views)
+    out["views"].push_back({{"name", view.name}, {"source_name", view.source_name}});
   out["ddl_after"] = report.ddl_after;
   out["notes"] = report.notes;
   out["failures"] = to_json(report.failures);

@@ -48,6 +48,42 @@ TEST(Plan, MergesDrift) {
   EXPECT_EQ(second.field(0, 2), std::string("\x40\x04\0\0\0\0\0\0", 8));
 }
 
+// Words that one file declares and another does not judge no value of the other.
+TEST(Plan, TakesDeclaredWordsOnlyWhereAllFilesSayThem) {
+  const PlannedFiles files({"CREATE TABLE t(b BOOLEAN, d DATETIME, j JSON); INSERT INTO t VALUES (1, '2024-01-01', '{}')",
+                            "CREATE TABLE t(b INTEGER, d TEXT, j TEXT); INSERT INTO t VALUES (2, 'soon', '{')"});
+  EXPECT_EQ(columns_of(files.table("t")),
+            (Names{"b bigint", "d text", "j text", "source_rowid bigint NOT NULL"}));
+  const PlannedFiles empty({"CREATE TABLE t(b BOOLEAN, d DATE); INSERT INTO t VALUES (1, '2024-01-01')",
+                            "CREATE TABLE t(b INTEGER, d DATETIME); INSERT INTO t VALUES (NULL, '2024-01-01 10:00')"});
+  EXPECT_EQ(columns_of(empty.table("t")),
+            (Names{"b boolean", "d timestamp without time zone", "source_rowid bigint NOT NULL"}));
+}
+
+TEST(Plan, TakesTypesThatAreChosen) {
+  Folder folder;
+  make_database(folder.path("file.db"),
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER, at TEXT, company_id TEXT);"
+                "INSERT INTO t VALUES (1, 2, '2024-01-01', 'acme'), (7, 3, 'soon', 'acme')");
+  const auto source = open_source(folder, "file.db");
+  const auto profile_with = [&](std::vector<bridge::TypeChoice> types) {
+    bridge::PlanOptions options;
+    options.types = std::move(types);
+    auto profile = bridge::profile_file(*source, "acme", options);
+    return std::pair(profile.ok() ? bridge::make_plan({profile.value()}, options) : bridge::Plan(),
+                     profile.ok() ? bridge::Status() : profile.status());
+  };
+  const auto chosen = profile_with({{"T", "N", bridge::PgType::numeric}, {"t", "at", bridge::PgType::bytea}}).first;
+  ASSERT_EQ(chosen.tables.size(), 1u);
+  EXPECT_EQ(columns_of(chosen.tables[0]), (Names{"id bigint NOT NULL", "n numeric", "at bytea"}));
+  const auto date = profile_with({{"t", "at", bridge::PgType::date}}).second;
+  EXPECT_STREQ(date.sqlstate, "42804");
+  EXPECT_EQ(date.message, "\"file.db\": a value of column \"at\" of table \"t\" is no date");
+  EXPECT_EQ(date.detail, "The first is text, in the row with key 7: the value is not a date or time in ISO form.");
+  EXPECT_STREQ(profile_with({{"t", "id", bridge::PgType::jsonb}}).second.sqlstate, "22023");
+  EXPECT_STREQ(profile_with({{"t", "company_id", bridge::PgType::bigint}}).second.sqlstate, "22023");
+}
+
 struct KeyCase {
   const char* what;
   std::vector<std::string> scripts;
@@ -126,13 +162,12 @@ TEST(Plan, TakesTheTenantColumnOfTheSource) {
 TEST(Plan, SaysWhatItLeaves) {
   const PlannedFiles files(
       {"CREATE TABLE t(a, b, m); CREATE INDEX p ON t(a) WHERE b GLOB 'x*'; CREATE INDEX e ON t(a / b);"
-       "CREATE VIEW v AS SELECT 1; INSERT INTO t VALUES (1, 1, 'x'), (1, 1, x'00')"});
+       "INSERT INTO t VALUES (1, 1, 'x'), (1, 1, x'00')"});
   const TablePlan& t = files.table("t");
   EXPECT_TRUE(t.indexes.empty());
   EXPECT_TRUE(has_note(t.notes, "index \"p\" is not carried over: it is partial by a condition"));
   EXPECT_TRUE(has_note(t.notes, "index \"e\" is not carried over: it is on an expression"));
   EXPECT_TRUE(has_note(t.notes, "column \"m\" mixes blobs"));
-  EXPECT_TRUE(has_note(files.plan.notes, "view \"v\" is passed over"));
 }
 
 TEST(Plan, CarriesOverWhatMeansTheSame) {

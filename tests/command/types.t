@@ -33,7 +33,7 @@ CREATE TABLE computed (a INTEGER, twice INTEGER GENERATED ALWAYS AS (a * 2) STOR
 INSERT INTO computed VALUES (4);
 CREATE TABLE settings (company_id TEXT PRIMARY KEY, theme TEXT) WITHOUT ROWID;
 INSERT INTO settings VALUES ('acme', 'dark');
-CREATE VIEW seen AS SELECT * FROM class;
+CREATE VIEW seen AS SELECT count(*) AS n FROM class;
 CREATE TRIGGER fired AFTER INSERT ON class BEGIN SELECT 1; END;
 SQL
 
@@ -41,7 +41,7 @@ succeeds 'plan' plan "$data" --json
 is "$(json '.tables[] | select(.name == "mixed") | [.columns[] | .name + " " + .type] | join(", ")')" \
   'company_id text, id bigint, number double precision, huge numeric, word text, any bytea, flag boolean, d text, doc text' \
   'what is stored decides'
-like "$(json '.notes[]')" 'view "seen" is passed over' 'a view is named'
+like "$(json '.notes[]')" 'view "seen" is passed over: PostgreSQL may compute' 'a view that is not translated is named'
 like "$(json '.notes[]')" 'trigger "fired" is passed over' 'a trigger is named'
 succeeds 'migrate' migrate "$data" --to "$url" --json
 is "$(json '[.tables[] | [.source_table, .rows, .rejected] | join(" ")] | sort | join("; ")')" \

@@ -62,6 +62,16 @@ enum class OnInvalidUtf8 {
   bytea,    ///< the column becomes bytea
 };
 
+/// A column that is to have another type than what is stored would make it. Names as in SQLite, in any case.
+struct TypeChoice {
+  std::string table;   ///< in the files
+  std::string column;  ///< of the table
+  /// boolean, bigint, double precision, numeric, text, bytea, date, timestamp, timestamptz or jsonb.
+  std::string type;
+};
+/// Choices of a JSON file: {"table": {"column": "type"}}. 22023 for any other document, a FileError where it can't be read.
+ROWHOUSE_EXPORT std::vector<TypeChoice> read_type_choices(const std::string& path);
+
 /// How plan(), migrate() and verify() work.
 struct MigrationOptions {
   std::string schema = "public";             ///< where the tables are or are made
@@ -70,6 +80,9 @@ struct MigrationOptions {
   bool check_integrity = true;               ///< SQLite's integrity check before anything of a file is copied
   OnNul on_nul = OnNul::reject;              ///< never in a key; verify() compares by it, too
   OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;   ///< the same
+  std::vector<TypeChoice> types;  ///< a file with a value that does not agree is refused (42804)
+  /// Tables to pass over: names in any case, * and ? stand for letters.
+  std::vector<std::string> exclude_tables;
   std::size_t jobs = 1;                                    ///< connections at work, 1 to 64, each with a thread
   OnConflict on_conflict = OnConflict::kKeep;              ///< for rows that were changed on both sides
   bool retry_rejects = false;                              ///< try rows again that earlier runs have set aside
@@ -107,10 +120,28 @@ struct PlannedTable {
   std::vector<std::string> ddl;          ///< before the load
 };
 
+/// Something in the files that will not arrive as one might think.
+struct PlannedHazard {
+  std::string kind;        ///< nul_in_text and others: docs/plan.md lists them
+  std::string table;       ///< in the source
+  std::string column;      ///< in the source; empty for the table as a whole
+  std::int64_t count = 0;  ///< values, rows or files, by kind
+  std::string sample;      ///< where the first is: key and file, never a value
+  std::string becomes;     ///< under the options given
+};
+
+/// A view of the files that means the same in PostgreSQL; the others are among the notes.
+struct PlannedView {
+  std::string name;         ///< in PostgreSQL
+  std::string source_name;  ///< in the files
+};
+
 /// What plan() found.
 struct PlanReport {
   std::size_t files = 0;               ///< that could be read
   std::vector<PlannedTable> tables;    ///< that would be made
+  std::vector<PlannedHazard> hazards;  ///< what will not arrive as one might think
+  std::vector<PlannedView> views;      ///< that would be made after the load
   std::vector<std::string> ddl_after;  ///< after the load of all tables: indexes, checks, foreign keys
   std::vector<std::string> notes;      ///< about the files as a whole, in sentences
   std::vector<FileFailure> failures;   ///< files that could not be read

@@ -7,12 +7,9 @@
 namespace rowhouse::detail {
 namespace {
 
-// Marks a constraint as made by a run: what others made is left alone.
-constexpr const char* kMark = "from SQLite";
-
 std::string mark_sql(const std::string& schema, const bridge::ConstraintSql& constraint) {
   return "COMMENT ON CONSTRAINT " + bridge::quote_identifier(constraint.name) + " ON " +
-         bridge::quote_qualified(schema, constraint.table) + " IS " + bridge::quote_literal(kMark);
+         bridge::quote_qualified(schema, constraint.table) + " IS " + bridge::quote_literal(kMadeFromSqlite);
 }
 
 }  // namespace
@@ -38,7 +35,7 @@ std::string keys_sql(const std::string& condition) {
          "FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid "
          "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE k.contype = 'f' "
          "AND pg_catalog.obj_description(k.oid, 'pg_constraint') = '" +
-         std::string(kMark) + "' AND " + condition + " ORDER BY k.conname";
+         std::string(kMadeFromSqlite) + "' AND " + condition + " ORDER BY k.conname";
 }
 
 }  // namespace

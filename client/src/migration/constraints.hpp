@@ -9,6 +9,9 @@
 
 namespace rowhouse::detail {
 
+// The comment of a constraint that a run made: what others made is left alone.
+inline constexpr const char* kMadeFromSqlite = "from SQLite";
+
 // Checks and foreign keys that rowhouse makes of those in the files. A foreign key stays in force while rows are sent,
 // unless rows come that it refuses: these come by table and chunk, so that a row may arrive before the one that it refers
 // to, and SQLite keeps rows that refer to none. Not thread-safe.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bridge/difference.hpp"
+#include "migration/choices.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -56,6 +57,7 @@ FileLook look_at(const bridge::Source& file, const MigrationSource& source, cons
   look.source = source;
   look.stamp = ledger.stamp;
   for (const bridge::Table& table : catalog.value().tables) {
+    if (is_excluded(options, table.name)) continue;
     const auto entries = ledger.tables.find(table.name);
     if (entries == ledger.tables.end()) {
       look.tables.push_back({table.name, false, {}, {}, 0});
@@ -78,7 +80,7 @@ FileLook look_at(const bridge::Source& file, const MigrationSource& source, cons
   for (const auto& known : ledger.tables) {
     const bool is_there = std::any_of(catalog.value().tables.begin(), catalog.value().tables.end(),
                                       [&](const bridge::Table& table) { return table.name == known.first; });
-    if (!is_there) look.gone.push_back(known.first);
+    if (!is_there && !is_excluded(options, known.first)) look.gone.push_back(known.first);
   }
   return look;
 }

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <set>
 
+#include "migration/choices.hpp"
 #include "migration/constraints.hpp"
 #include "migration/core_installer.hpp"
 #include "migration/file_copy.hpp"
 #include "migration/target_tables.hpp"
+#include "migration/target_views.hpp"
 
 namespace rowhouse {
 namespace {
@@ -22,10 +24,14 @@ class Migration {
 
   MigrationReport run(const std::vector<MigrationSource>& sources) {
     const auto started = std::chrono::steady_clock::now();
+    detail::chosen_types(options_);
     is_installed_ = !detail::installed_core(main_).empty();
     if (is_installed_) detail::install_core(main_);  // refuses one that is too old
     connections_.resize(workers_.count());
+    looks_at_all_ = is_installed_ && detail::choices_widen(main_, options_);
     look(sources);
+    if (files_.size() == sources.size()) detail::require_used(files_, options_);
+    while (!files_.empty() && !prepare()) look(sources);
     if (!files_.empty()) copy();
     flush();
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -52,6 +58,8 @@ class Migration {
 
   // Reads each file once: one that the ledger knows beside it, a new one for what it holds.
   void look(const std::vector<MigrationSource>& sources) {
+    files_.clear();
+    report_ = {};
     std::vector<std::optional<detail::ProfiledFile>> found(sources.size());
     MigrationProgress progress{"plan", "", "", 0, 0, 0, sources.size()};
     std::mutex mutex;
@@ -84,7 +92,7 @@ class Migration {
     }
     const bool is_new = ledger.tables.empty();
     detail::read_whole(source, options_, is_new && options_.check_integrity, [&](const bridge::Source& file) {
-      if (!is_new) {
+      if (!is_new && !looks_at_all_) {
         const detail::FileLook look = detail::look_at(file, source, options_, ledger);
         detail::require_unchanged(file);
         if (note_look(source, look, mutex)) return;
@@ -104,10 +112,18 @@ class Migration {
     return true;
   }
 
-  void copy() {
+  // Plans and makes the tables. False when files that had nothing to bring have to be looked at again.
+  bool prepare() {
     plan_ = detail::plan_files(files_, options_, detail::read_target_names(main_, options_.schema));
+    detail::TableChanges changes = detail::make_tables(main_, plan_, options_);
+    is_installed_ = true;
+    looks_at_all_ = false;
+    table_notes_.insert(table_notes_.end(), changes.notes.begin(), changes.notes.end());
+    return !changes.sends_again;
+  }
+
+  void copy() {
     note_plan();
-    detail::make_tables(main_, plan_, options_);
     detail::Constraints constraints(main_, plan_, options_);
     constraints.begin_sending();
     detail::CopyRun run{options_,     plan_, [this](std::size_t worker) -> auto& { return connection(worker); },
@@ -125,6 +141,7 @@ class Migration {
     if (!main_.usable()) main_ = connect();
     finish_tables();
     for (std::string& note : constraints.finish()) report_.notes.push_back(std::move(note));
+    for (std::string& note : detail::make_views(main_, plan_, options_)) report_.notes.push_back(std::move(note));
   }
 
   // A lost connection is made anew, and the file looked at again: what had been committed stands in the ledger.
@@ -173,6 +190,7 @@ class Migration {
 
   void note_plan() {
     report_.notes.insert(report_.notes.end(), plan_.notes.begin(), plan_.notes.end());
+    report_.notes.insert(report_.notes.end(), table_notes_.begin(), table_notes_.end());
     for (const bridge::TablePlan& table : plan_.tables) {
       for (const std::string& note : table.notes) report_.notes.push_back("table \"" + table.name + "\": " + note);
     }
@@ -226,8 +244,10 @@ class Migration {
   detail::PostgresConnection main_;
   std::vector<std::optional<detail::PostgresConnection>> connections_;
   bool is_installed_ = false;
+  bool looks_at_all_ = false;  // a type is chosen that a table has not yet: its files are planned although nothing changed
   std::vector<detail::ProfiledFile> files_;
   bridge::Plan plan_;
+  std::vector<std::string> table_notes_;
   MigrationReport report_;
 };
 

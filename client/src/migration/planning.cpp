@@ -1,6 +1,8 @@
 // What would be made of some files, told to people.
+#include "bridge/collisions.hpp"
 #include "bridge/ddl.hpp"
-#include "migration/source_files.hpp"
+#include "migration/choices.hpp"
+#include "migration/target_views.hpp"
 
 namespace rowhouse {
 namespace {
@@ -50,16 +52,58 @@ std::vector<std::string> after_load(const bridge::Plan& plan, const MigrationOpt
   return statements;
 }
 
+// Reads once more the tables of whose keys two may become one: which do depends on the types that all files together have.
+void find_collisions(bridge::Plan& plan, const std::vector<detail::ProfiledFile>& files, const MigrationOptions& options,
+                     std::vector<FileFailure>& failures) {
+  for (const bridge::TablePlan& table : plan.tables) {
+    if (!bridge::may_collide(table)) continue;
+    for (const detail::ProfiledFile& file : files) {
+      const bridge::TableProfile* const profile = detail::find_table(file.profile, table);
+      if (!profile) continue;
+      std::vector<bridge::Hazard> found;
+      try {
+        detail::read_whole(file.source, options, false, [&](const bridge::Source& source) {
+          found.clear();
+          const bridge::Status status = bridge::find_collisions(source, profile->table, table, found);
+          if (!status.ok()) detail::throw_status(status);
+          detail::require_unchanged(source);
+        });
+      } catch (const Error& error) {
+        if (detail::ends_the_run(error)) throw;
+        failures.push_back(detail::failure_of(file.source, error));
+      }
+      for (bridge::Hazard& hazard : found) {
+        if (files.size() > 1) hazard.sample += (hazard.sample.empty() ? "" : " of ") + file.profile.file_name;
+        plan.hazards.push_back(std::move(hazard));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOptions& options) {
   PlanReport report;
+  detail::chosen_types(options);
   const std::vector<detail::ProfiledFile> files = detail::profile_sources(sources, options, true, report.failures);
-  const bridge::Plan plan = detail::plan_files(files, options);
+  if (report.failures.empty()) detail::require_used(files, options);
+  bridge::Plan plan = detail::plan_files(files, options);
+  find_collisions(plan, files, options, report.failures);
   report.files = files.size();
   report.notes = plan.notes;
   for (const bridge::TablePlan& table : plan.tables) report.tables.push_back(describe(table, files, options));
+  for (const bridge::Hazard& hazard : plan.hazards)
+    report.hazards.push_back(
+        {hazard.kind, hazard.table, hazard.column, hazard.count, hazard.sample, hazard.becomes});
   report.ddl_after = after_load(plan, options);
+  bridge::translate_views(plan, options.schema);
+  for (const bridge::ViewPlan& view : plan.views) {
+    if (!view.why.empty()) report.notes.push_back(detail::view_note(view, view.why));
+    if (view.query.empty()) continue;
+    report.ddl_after.push_back(bridge::create_view_sql(view, options.schema));
+    report.ddl_after.push_back(bridge::comment_view_sql(view, options.schema));
+    report.views.push_back({view.name, view.source_name});
+  }
   return report;
 }
 

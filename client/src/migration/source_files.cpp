@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "bridge/tenant_id.hpp"
+#include "migration/choices.hpp"
 
 namespace rowhouse {
 namespace {
@@ -83,6 +84,9 @@ bridge::PlanOptions plan_options(const MigrationOptions& options) {
   bridge::PlanOptions how;
   how.tenant_column = options.tenant_column;
   how.text_policy = detail::text_policy(options);
+  how.types = detail::chosen_types(options);
+  if (!options.exclude_tables.empty())
+    how.wants_table = [&options](const std::string& table) { return !detail::is_excluded(options, table); };
   return how;
 }
 

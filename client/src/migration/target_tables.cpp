@@ -1,8 +1,12 @@
 #include "migration/target_tables.hpp"
 
 #include "bridge/target.hpp"
+#include "bridge/views.hpp"
+#include "bridge/widening.hpp"
+#include "migration/choices.hpp"
 #include "migration/core_installer.hpp"
 #include "migration/source_files.hpp"
+#include "migration/widening.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -68,7 +72,8 @@ void forget_imports(PostgresConnection& connection, const std::string& schema, c
   }
 }
 
-void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl) {
+void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl,
+                TableChanges& changes) {
   if (read_columns(connection, ddl.schema, table.name).empty()) {
     forget_imports(connection, ddl.schema, table.name);
     if (!table.integrated_objects) {
@@ -88,6 +93,7 @@ void make_table(PostgresConnection& connection, bridge::TablePlan& table, const 
     table.columns.push_back(column);
     table.columns.back().not_null = false;
   }
+  widen_columns(connection, table, ddl, changes);
   connection.execute("SELECT rowhouse.protect($1::regclass, $2)", {qualified, table.tenant_column});
 }
 
@@ -103,14 +109,19 @@ bridge::TargetNames read_target_names(PostgresConnection& connection, const std:
   bridge::TargetNames names;
   read_made_tables(connection, schema, names);
   const PostgresResult others = connection.execute(
-      "SELECT c.relname, coalesce(t.relname, '') FROM pg_catalog.pg_class AS c "
+      "SELECT c.relname, coalesce(t.relname, ''), CASE WHEN c.relkind = 'v' AND pg_catalog.starts_with(d.description, $2) "
+      "THEN pg_catalog.substr(d.description, pg_catalog.length($2) + 1) END FROM pg_catalog.pg_class AS c "
       "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
       "LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid "
       "LEFT JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid "
+      "LEFT JOIN pg_catalog.pg_description AS d ON d.objoid = c.oid AND d.objsubid = 0 "
+      "AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass "
       "WHERE n.nspname = $1 AND c.relkind NOT IN ('r', 'p', 't')",
-      {schema});
-  for (std::size_t i = 0; i < others.rows(); ++i)
+      {schema, bridge::view_comment("")});
+  for (std::size_t i = 0; i < others.rows(); ++i) {
     names.others.emplace(others.value(i, 0).value_or(""), others.value(i, 1).value_or(""));
+    if (others.value(i, 2)) names.views.emplace(others.value(i, 0).value_or(""), *others.value(i, 2));
+  }
   return names;
 }
 
@@ -123,7 +134,27 @@ std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection
   return std::move(lacking.value());
 }
 
-void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options) {
+bool choices_widen(PostgresConnection& connection, const MigrationOptions& options) {
+  bool widens = false;
+  const std::vector<bridge::TypeChoice> choices = chosen_types(options);
+  if (choices.empty()) return widens;
+  const bridge::TargetNames names = read_target_names(connection, options.schema);
+  for (const bridge::TargetNames::Table& table : names.tables) {
+    for (const bridge::TargetColumn& column : read_columns(connection, options.schema, table.name)) {
+      const bridge::TypeChoice* const choice = bridge::find_choice(choices, table.source_name, column.name);
+      bridge::PgType type;
+      if (!choice || !bridge::type_from_name(column.type, type) || type == choice->type) continue;
+      if (!bridge::can_widen(type, choice->type))
+        refuse_to_alter({bridge::quote_qualified(options.schema, table.name), column.name, type, choice->type, true},
+                        std::string("not every ") + bridge::sql_name(type) + " is one");
+      widens = true;
+    }
+  }
+  return widens;
+}
+
+TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options) {
+  TableChanges changes;
   bridge::DdlOptions ddl;
   ddl.schema = options.schema;
   ddl.lz4 = connection
@@ -136,8 +167,9 @@ void make_tables(PostgresConnection& connection, bridge::Plan& plan, const Migra
   if (connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", {options.schema}).rows() == 0)
     refuse_schema(options.schema);
   install_core(connection);
-  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl);
+  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl, changes);
   connection.commit();
+  return changes;
 }
 
 }  // namespace rowhouse::detail

@@ -15,9 +15,19 @@ void prepare_session(PostgresConnection& connection);
 // What stands in the schema: tables that earlier runs made, and names that are taken.
 bridge::TargetNames read_target_names(PostgresConnection& connection, const std::string& schema);
 
+// What make_tables() has changed in tables that were there.
+struct TableChanges {
+  std::vector<std::string> notes;
+  bool sends_again = false;  // the ledger was made to forget rows that earlier runs brought: their files have to be looked at
+};
+
 // Installs the core and makes and protects the tables of the plan where they are missing, gives existing ones the
-// columns they lack, and turns the plan's types and keys into those of the tables that are there. One transaction.
-void make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options);
+// columns they lack and wider types where theirs do not hold what the files bring, and turns the plan's types and keys
+// into those of the tables that are there. One transaction.
+TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options);
+
+// Whether a column that is there has to become wider for a type that is chosen. Throws 42804 for one that can't.
+bool choices_widen(PostgresConnection& connection, const MigrationOptions& options);
 
 // Turns the types and the key of a planned table into those of the table in the database. Columns that the database
 // lacks leave the plan and are returned. Throws 42P01 where there is no such table, 42804 where a type does not fit.

@@ -13,8 +13,8 @@
 #include "bridge/helpdesk.hpp"
 #include "bridge/row_reader.hpp"
 #include "migration/cell_compare.hpp"
+#include "migration/choices.hpp"
 #include "migration/core_installer.hpp"
-#include "migration/source_files.hpp"
 #include "migration/target_tables.hpp"
 
 namespace rowhouse {
@@ -268,6 +268,12 @@ class Verification {
       result.different += profile.rows;
       result.examples.push_back("column \"" + column.name + "\" is not in PostgreSQL");
     }
+    for (const bridge::ColumnPlan& column : table.columns) {
+      if (column.chosen && column.wider)
+        throw_error("42804", "column \"" + column.name + "\" of table \"" + table.name + "\" is " +
+                                 bridge::sql_name(column.type) + ", not " + bridge::sql_name(*column.wider) +
+                                 " as --types says");
+    }
     TableComparison comparison(file, profile.table, table, rejected_keys(result), result);
     Fields fields;
     std::int64_t rows = 0;
@@ -360,6 +366,7 @@ bool VerifyReport::equal() const {
 }
 
 VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options) {
+  detail::chosen_types(options);
   detail::PostgresConnection connection = connect_to_compare(target);
   if (detail::installed_core(connection).empty())
     throw_error("55000", "rowhouse is not installed in the database: nothing was migrated there");

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "bridge/ddl.hpp"
+#include "migration/target_tables.hpp"
+
+namespace rowhouse::detail {
+
+// A column that is to have another type.
+struct Alteration {
+  std::string table;  // qualified and quoted
+  std::string column;
+  bridge::PgType from, to;
+  bool chosen = false;
+};
+
+// Throws 42804 with the statement to run.
+[[noreturn]] void refuse_to_alter(const Alteration& alteration, const std::string& why);
+
+// Gives the columns of a table whose plan says `wider` that type, and notes what was done. Rows that were as the ledger
+// says stay so, although the server writes them anew; those that were changed in PostgreSQL stay changed. Where a
+// conversion does not give values the form that a copy would, the ledger forgets what the files had in these rows, so
+// that they are sent again. In make_tables()' transaction.
+// Throws 42804, with the statement to run, where it is not for rowhouse to do: in a table that others made, in a key, in a
+// column that a view or foreign key needs as it is, or for a type that does not hold what may be there.
+void widen_columns(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl,
+                   TableChanges& changes);
+
+}  // namespace rowhouse::detail

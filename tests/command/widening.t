@@ -1,0 +1,76 @@
+#!/bin/bash
+# A file that brings what an earlier file's types do not hold: the columns are widened, no row is lost or set aside, and what
+# was changed in PostgreSQL is still known to be.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+new_database "$topic"
+table='CREATE TABLE item (id INTEGER PRIMARY KEY, n INTEGER, r REAL, flag BOOLEAN, at DATETIME, doc JSON, word TEXT, code INTEGER UNIQUE);
+       CREATE INDEX by_n ON item (n); CREATE TABLE part (id INTEGER PRIMARY KEY, code INTEGER REFERENCES item (code));'
+sqlite acme_freshdesk_data.db "$table
+  INSERT INTO item VALUES (1, 5, 1.0, 1, '2024-01-01T10:00:00', '{\"b\":1,\"a\":2}', 'x', 7), (2, -9223372036854775808, 2.5, 'true', '2024-01-02', '[1]', 'y', 8),
+    (3, 3, 3, 0, NULL, NULL, 'z', 9);
+  INSERT INTO part VALUES (1, 7)"
+succeeds 'migrate the first file' migrate "$data" --to "$url" --json
+is "$(sql "SELECT string_agg(format_type(atttypid, NULL), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'item'::regclass AND attnum > 2")" \
+  'bigint, double precision, boolean, timestamp without time zone, jsonb, text, bigint' 'narrow types'
+sql "UPDATE item SET word = 'changed here' WHERE id = 3" >/dev/null
+
+sqlite bolt_freshdesk_data.db "$table
+  INSERT INTO item VALUES (1, 2.5, 'free', 2, 'soon', '{', x'00ff', 'A-1')"
+succeeds 'migrate a second file' migrate "$data" --to "$url" --json
+is "$(json '[.tables[] | select(.table == "item") | [.tenant, .rows, .updated, .conflicts, .rejected] | join(" ")] | join("; ")')" \
+  'acme 0 2 1 1; bolt 1 0 0 0' 'every row of it is copied, and the first file is sent again, but for the row that was changed here'
+is "$(sql "SELECT string_agg(format_type(atttypid, NULL), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'item'::regclass AND attnum > 2")" \
+  'numeric, text, text, text, text, bytea, text' 'the columns are wider now'
+like "$(json '.notes[]')" 'table "item": column "n" was bigint and is numeric now' 'which is said'
+is "$(sql "SELECT company_id, id, n, r, flag, at, doc, code FROM item ORDER BY 1, 2")" \
+'acme|1|5|1.0|1|2024-01-01T10:00:00|{"b":1,"a":2}|7
+acme|2|-9223372036854775808|2.5|true|2024-01-02|[1]|8
+acme|3|3|3|false|||9
+bolt|1|2.5|free|2|soon|{|A-1' 'values are as the files have them, but for a row that was changed here'
+succeeds 'verify the second file' verify "$data/bolt_freshdesk_data.db" --to "$url"
+rowhouse verify "$data/acme_freshdesk_data.db" --to "$url" --json
+is "$status $(json '[.tables[] | select(.table == "item") | .rows, .different, .missing, .unexpected] | join(" ")')" '6 2 1 0 0' \
+  'of the first only the row that was changed here differs'
+sqlite acme_freshdesk_data.db "UPDATE item SET word = 'changed there', n = n + 1"
+succeeds 'migrate changes of the first file' migrate "$data" --to "$url" --json
+is "$(json '[.tables[] | select(.tenant == "acme" and .table == "item") | .updated, .conflicts] | join(" ")')" '2 1' \
+  'rows of an import are overwritten, the one that was changed here is a conflict'
+is "$(sql "SELECT word FROM item WHERE company_id = 'acme' AND id = 3")" "$(sql "SELECT convert_to('changed here', 'UTF8')")" 'and stays'
+succeeds 'migrate once more' migrate "$data/bolt_freshdesk_data.db" --to "$url" --json
+is "$(json '[.tables[].unchanged] | all')" true 'nothing is sent any more'
+
+# Exact conversions send no file again.
+new_database "$topic-exact"
+rm "$data"/*
+sqlite acme_freshdesk_data.db "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, d DATE); INSERT INTO t VALUES (1, 5, '2024-01-01')"
+sqlite bolt_freshdesk_data.db "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, d DATE); INSERT INTO t VALUES (1, 0.1, '2024-01-01 10:00Z')"
+succeeds 'migrate an integer' migrate "$data/acme_freshdesk_data.db" --to "$url"
+succeeds 'then a fraction' migrate "$data" --to "$url" --json
+is "$(json '[.tables[] | [.tenant, .rows, .updated, .unchanged] | join(" ")] | join("; ")')" 'acme 0 0 true; bolt 1 0 false' 'the first file has nothing to bring'
+is "$(sql 'SELECT company_id, n, d AT TIME ZONE $$UTC$$ FROM t ORDER BY 1')" 'acme|5|2024-01-01 00:00:00
+bolt|0.1|2024-01-01 10:00:00' 'both are exact'
+succeeds 'verify both' verify "$data" --to "$url"
+sqlite acme_freshdesk_data.db "UPDATE t SET n = 6"
+succeeds 'a change of the first' migrate "$data" --to "$url" --json
+is "$(json '[.tables[] | .updated, .conflicts] | add')" 1 'is taken over'
+
+# Where it is not for rowhouse to do, an error says the statement, and nothing is written.
+sqlite cobra_freshdesk_data.db "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, d DATE); INSERT INTO t VALUES (1, 'many', NULL)"
+sql 'CREATE VIEW seen AS SELECT n FROM t' >/dev/null
+refuses 'a column that a view needs' 5 42804 'column "n" of table "public"."t" is numeric, and has to be text.*used by a view.*ALTER TABLE "public"."t" ALTER COLUMN "n" TYPE text' \
+  migrate "$data/cobra_freshdesk_data.db" --to "$url"
+sql 'DROP VIEW seen' >/dev/null
+sql 'COMMENT ON TABLE t IS NULL' >/dev/null
+refuses 'a table of others' 5 42804 'rowhouse did not make the table' migrate "$data/cobra_freshdesk_data.db" --to "$url"
+sql "COMMENT ON TABLE t IS 'from SQLite table t'" >/dev/null
+sqlite dingo_freshdesk_data.db "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER, d DATE); INSERT INTO t VALUES ('a', 1, NULL)"
+refuses 'a key' 5 42804 'column "id" of table "public"."t" is bigint, and has to be text.*part of the primary key' migrate "$data/dingo_freshdesk_data.db" --to "$url"
+printf '{"t": {"n": "bigint"}}' >"$work/types.json"
+refuses 'a chosen type that is narrower' 5 42804 'is numeric, and has to be bigint as --types says.*not every numeric is one' \
+  migrate "$data/bolt_freshdesk_data.db" --to "$url" --types "$work/types.json"
+printf '{"t": {"n": "text"}}' >"$work/types.json"
+succeeds 'a chosen type that is wider, of files that have not changed' migrate "$data/bolt_freshdesk_data.db" --to "$url" --json --types "$work/types.json"
+is "$(sql "SELECT company_id, n FROM t ORDER BY 1")" 'acme|6
+bolt|0.1' 'is taken'
+succeeds 'verify it' verify "$data/acme_freshdesk_data.db" "$data/bolt_freshdesk_data.db" --to "$url"
+done_testing
