@@ -209,6 +209,10 @@ Status read_table(const Source& source, Table table, const std::string& kind, Ca
         {printable(table.name, kReasonBytes), what, "its name or a column's name can't be written in SQL"});
     return {};
   }
+  if (table.is_virtual && keeps_no_content(table.sql)) {
+    catalog.passed_over.push_back({table.name, what, "it is an index that keeps no content of its own"});
+    return {};
+  }
   if (table.is_virtual) {
     readable = can_be_read(source, "SELECT " + quote_sqlite(table.rowid_name) + from, true, reason);
     if (!readable.ok()) return readable.status();

@@ -98,8 +98,8 @@ std::string count_sql(const Table& table, const TablePlan& plan, const Columns& 
     where += (where.empty() ? "" : " AND ") + kept + " IS NOT NULL";
   }
   const std::string row = table.rowid_name.empty() ? "NULL" : "max(" + quote_sqlite(table.rowid_name) + ")";
-  return "SELECT coalesce(sum(times - 1), 0), min(row) FROM (SELECT count(*) AS times, " + row + " AS row FROM main." +
-         quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED") + " WHERE " + where + " GROUP BY " + group +
+  return "SELECT coalesce(sum(times - 1), 0), min(row) FROM (SELECT count(*) AS times, " + row + " AS row FROM " +
+         table.rows_sql() + " WHERE " + where + " GROUP BY " + group +
          " HAVING count(*) > 1)";
 }
 

@@ -17,7 +17,7 @@ Status find_orphans(const Source& source, TableProfile& profile) {
     Orphans orphans;
     orphans.foreign_key = static_cast<std::size_t>(sqlite3_column_int64(statement, 0));
     orphans.rows = sqlite3_column_int64(statement, 1);
-    if (sqlite3_column_type(statement, 2) != SQLITE_NULL)
+    if (sqlite3_column_type(statement, 2) != SQLITE_NULL && !profile.table.rowid_hidden)
       orphans.key = std::to_string(sqlite3_column_int64(statement, 2));
     if (orphans.foreign_key < profile.table.foreign_keys.size()) profile.orphans.push_back(std::move(orphans));
   }

@@ -102,7 +102,7 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   for (const Column& column : table.columns) sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.name);
   if (options.examine_text) profile.sightings.resize(table.columns.size());
   for (const std::string& column : row_key_columns(table)) sql += ", " + quote_sqlite(column);
-  sql += " FROM main." + quote_sqlite(table.name) + (table.is_virtual ? "" : " NOT INDEXED");
+  sql += " FROM " + table.rows_sql();
 
   Statement owned;
   int code = prepare(source.connection(), sql.c_str(), owned);

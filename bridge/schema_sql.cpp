@@ -88,4 +88,17 @@ void read_index_sql(std::string_view sql, Index& index) {
     index.where_sql = slice(sql, tokens, where + 1, tokens.size());
 }
 
+bool keeps_no_content(std::string_view sql) {
+  const Tokens tokens = tokenize(sql);
+  std::size_t open = 0;
+  while (open < tokens.size() && !tokens[open].is_sign("(")) ++open;
+  if (open == tokens.size()) return false;
+  for (const auto& [first, last] : parts_of(tokens, open)) {
+    if (last == first + 3 && tokens[first].is_word("content") && tokens[first + 1].is_sign("=") &&
+        tokens[first + 2].text.empty())
+      return true;
+  }
+  return false;
+}
+
 }  // namespace rowhouse::bridge

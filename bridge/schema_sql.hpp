@@ -12,5 +12,7 @@ namespace rowhouse::bridge {
 void read_table_sql(std::string_view sql, Table& table);
 /// Reads CREATE INDEX into the expressions of index.terms and into index.where_sql.
 void read_index_sql(std::string_view sql, Index& index);
+/// Whether CREATE VIRTUAL TABLE makes a full-text index that keeps no text: every value reads as NULL.
+bool keeps_no_content(std::string_view sql);
 
 }  // namespace rowhouse::bridge

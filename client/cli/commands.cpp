@@ -144,7 +144,9 @@ ExitStatus run_plan(const Options& options) {
   watch_interrupts();
   check_report_path(options.report);
   Progress progress(options.quiet || options.json);
-  const PlanReport report = plan(sources(options), migration_options(options, progress));
+  const MigrationOptions how = migration_options(options, progress);
+  const PlanReport report =
+      options.to.empty() ? plan(sources(options), how) : plan(sources(options), target(options), how);
   progress.finish();
   if (options.ddl && !options.json) {
     for (const PlannedTable& table : report.tables) {

@@ -151,6 +151,7 @@ int main(int argc, char** argv) {
   add_sources(plan, options);
   add_values(plan, options);
   add_report(plan, options);
+  plan->add_option("--to", options.to, "A PostgreSQL database to compare with")->type_name("URL");
   plan->add_flag("--ddl", options.ddl, "Print the SQL instead")->envname("ROWHOUSE_DDL");
   for (auto [name, help, function] :
        {std::tuple("migrate", "Copy files into PostgreSQL; run it again: only what changed", &rowhouse::cli::run_migrate),
@@ -213,7 +214,8 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(arguments(argc, argv));
-    if (options.to.empty()) {
+    // plan looks at a database only where one is named.
+    if (options.to.empty() && options.command != "plan") {
       if (const char* url = std::getenv("DATABASE_URL")) options.to = url;
     }
     const ExitStatus status = run(options);

@@ -62,6 +62,8 @@ std::string joined(const std::vector<std::string>& parts) {
   return text;
 }
 
+std::string listed(const std::vector<std::string>& names) { return names.empty() ? "none" : joined(names); }
+
 }  // namespace
 
 std::string aligned(const std::vector<std::vector<std::string>>& lines) {
@@ -105,6 +107,7 @@ std::string to_text(const PlanReport& report) {
       lines.push_back({"  " + column.name, column.type, column.evidence});
     text += aligned(lines);
     for (const std::string& note : table.notes) text += "  note: " + note + "\n";
+    if (table.exists) text += "  in the database; added: " + listed(table.added) + "; widened: " + listed(table.widened) + "\n";
     text += "\n";
   }
   for (const PlannedView& view : report.views) text += "view " + view.name + ": made of the one in the files\n";
@@ -243,6 +246,9 @@ nlohmann::json to_json(const PlanReport& report) {
                              {"columns", columns},
                              {"primary_key", table.primary_key},
                              {"notes", table.notes},
+                             {"exists", table.exists},
+                             {"added", table.added},
+                             {"widened", table.widened},
                              {"ddl", table.ddl}});
   }
   out["hazards"] = json::array();

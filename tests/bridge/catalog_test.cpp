@@ -108,6 +108,20 @@ TEST(Catalog, TakesVirtualTablesAndLeavesTheirShadows) {
   EXPECT_EQ(passed_over(catalog).at("old_segdir"), "shadow table");
 }
 
+// Every value of such a table reads as NULL: copied, that would look like what was in it.
+TEST(Catalog, LeavesIndexesThatKeepNoContent) {
+  Folder folder;
+  const Catalog catalog = catalog_from(folder,
+                                       "CREATE VIRTUAL TABLE f USING fts5(a, content = '', b);"
+                                       "CREATE VIRTUAL TABLE g USING fts4(content=\"\", a);"
+                                       "CREATE TABLE t(id INTEGER PRIMARY KEY, a);"
+                                       "CREATE VIRTUAL TABLE h USING fts5(a, content='t', content_rowid='id');"
+                                       "INSERT INTO f(rowid, a) VALUES (1, 'x')");
+  EXPECT_EQ(passed_over(catalog).at("f"), "virtual table");
+  EXPECT_EQ(passed_over(catalog).at("g"), "virtual table");
+  EXPECT_EQ(catalog.tables.size(), 2u);
+}
+
 TEST(Catalog, NamesWhatItPassesOver) {
   Folder folder;
   {

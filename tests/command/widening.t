@@ -16,6 +16,15 @@ sql "UPDATE item SET word = 'changed here' WHERE id = 3" >/dev/null
 
 sqlite bolt_freshdesk_data.db "$table
   INSERT INTO item VALUES (1, 2.5, 'free', 2, 'soon', '{', x'00ff', 'A-1')"
+before=$(contents)
+succeeds 'plan of it beside the database' plan "$data" --to "$url" --json
+is "$(json '.tables[] | [.name, .exists, (.widened | join("+")), (.added | join("+"))] | join(" ")')" \
+  'item true n+r+flag+at+doc+word+code 
+part true  ' 'what would become wider'
+like "$(json '.tables[].ddl[]')" 'ALTER TABLE "public"."item" ALTER COLUMN "n" TYPE numeric USING "n"::numeric' 'and how'
+DATABASE_URL=postgresql://127.0.0.1:1/none succeeds 'plan of it without' plan "$data" --json
+is "$(json '.tables[].exists') $([[ $(contents) == "$before" ]] && echo same)" 'false
+false same' 'looks at no database, and has changed none'
 succeeds 'migrate a second file' migrate "$data" --to "$url" --json
 is "$(json '[.tables[] | select(.table == "item") | [.tenant, .rows, .updated, .conflicts, .rejected] | join(" ")] | join("; ")')" \
   'acme 0 2 1 1; bolt 1 0 0 0' 'every row of it is copied, and the first file is sent again, but for the row that was changed here'
@@ -64,6 +73,8 @@ sql 'COMMENT ON TABLE t IS NULL' >/dev/null
 refuses 'a table of others' 5 42804 'rowhouse did not make the table' migrate "$data/cobra_freshdesk_data.db" --to "$url"
 sql "COMMENT ON TABLE t IS 'from SQLite table t'" >/dev/null
 sqlite dingo_freshdesk_data.db "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER, d DATE); INSERT INTO t VALUES ('a', 1, NULL)"
+succeeds 'plan a key that would' plan "$data/dingo_freshdesk_data.db" --to "$url" --json
+like "$(json '.tables[].notes[]')" 'migrate ends at column "id", which is bigint and has to be text: it is part of the primary key' 'says so before'
 refuses 'a key' 5 42804 'column "id" of table "public"."t" is bigint, and has to be text.*part of the primary key' migrate "$data/dingo_freshdesk_data.db" --to "$url"
 printf '{"t": {"n": "bigint"}}' >"$work/types.json"
 refuses 'a chosen type that is narrower' 5 42804 'is numeric, and has to be bigint as --types says.*not every numeric is one' \

@@ -118,6 +118,9 @@ struct PlannedTable {
   std::vector<std::string> primary_key;  ///< its columns, the tenant's first; empty where there is none
   std::vector<std::string> notes;        ///< what is other than in the files, in sentences
   std::vector<std::string> ddl;          ///< before the load
+  bool exists = false;                   ///< in the database that was looked at: the ddl alters it
+  std::vector<std::string> added;        ///< columns that it would be given
+  std::vector<std::string> widened;      ///< columns that would get a wider type
 };
 
 /// Something in the files that will not arrive as one might think.
@@ -149,6 +152,9 @@ struct PlanReport {
 
 /// What would be made, and why. Reads every file once, writes nothing, needs no server.
 ROWHOUSE_EXPORT PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOptions& options);
+/// The same beside what is in a database, which is read and not changed.
+ROWHOUSE_EXPORT PlanReport plan(const std::vector<MigrationSource>& sources, const Url& target,
+                                const MigrationOptions& options);
 
 /// What migrate() did with one table of one file.
 struct TableOutcome {

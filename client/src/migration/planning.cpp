@@ -3,34 +3,69 @@
 #include "bridge/ddl.hpp"
 #include "migration/choices.hpp"
 #include "migration/target_views.hpp"
+#include "migration/widening.hpp"
 
 namespace rowhouse {
 namespace {
 
-PlannedTable describe(const bridge::TablePlan& plan, const std::vector<detail::ProfiledFile>& files,
-                      const MigrationOptions& options) {
+// Fits the plan to the table that is there, as migrate would, and says by which statements.
+void compare_with_target(detail::PostgresConnection& connection, bridge::TablePlan& plan, PlannedTable& table,
+                         const MigrationOptions& options) {
+  const std::string target = bridge::quote_qualified(options.schema, plan.name);
+  table.exists = connection.execute("SELECT pg_catalog.to_regclass($1) IS NOT NULL", {target}).value(0, 0) == "t";
+  if (!table.exists) return;
+  const std::string alter = "ALTER TABLE " + target + " ";
+  for (bridge::ColumnPlan& column : detail::align_with_target(connection, plan, options.schema)) {
+    table.added.push_back(column.name);
+    table.ddl.push_back(alter + "ADD COLUMN " + bridge::quote_identifier(column.name) + " " + bridge::sql_name(column.type));
+    plan.columns.push_back(std::move(column));
+  }
+  for (bridge::ColumnPlan& column : plan.columns) {
+    if (!column.wider) continue;
+    const detail::Alteration alteration{target, column.name, column.type, *column.wider, column.chosen};
+    if (const std::string why = detail::why_not_widened(plan, column); !why.empty()) {
+      table.notes.push_back("migrate ends at column \"" + column.name + "\", which is " + bridge::sql_name(column.type) +
+                            " and has to be " + bridge::sql_name(*column.wider) + ": " + why);
+    } else {
+      table.widened.push_back(column.name);
+      table.ddl.push_back(alter + detail::alter_sql(alteration));
+      column.type = *column.wider;
+    }
+  }
+}
+
+void add_ddl(const bridge::TablePlan& plan, PlannedTable& table, const MigrationOptions& options) {
+  const bridge::DdlOptions ddl{options.schema, true};
+  if (plan.integrated_objects) {
+    table.ddl.push_back("SELECT rowhouse.create_integrated_objects(" + bridge::quote_literal(options.schema) + ")");
+    return;
+  }
+  if (!table.exists) {
+    table.ddl.push_back(bridge::create_table_sql(plan, ddl));
+    table.ddl.push_back(bridge::comment_table_sql(plan, ddl));
+  }
+  table.ddl.push_back("SELECT rowhouse.protect(" +
+                      bridge::quote_literal(bridge::quote_qualified(options.schema, plan.name)) + ", " +
+                      bridge::quote_literal(plan.tenant_column) + ")");
+}
+
+// `connection` may be null: no database is looked at.
+PlannedTable describe(bridge::TablePlan& plan, const std::vector<detail::ProfiledFile>& files,
+                      detail::PostgresConnection* connection, const MigrationOptions& options) {
   PlannedTable table;
   table.name = plan.name;
   table.source_name = plan.source_name;
-  table.primary_key = plan.primary_key;
   table.notes = plan.notes;
   for (const detail::ProfiledFile& file : files) {
     if (const bridge::TableProfile* profile = detail::find_table(file.profile, plan)) table.rows += profile->rows;
   }
+  if (connection) compare_with_target(*connection, plan, table, options);
+  table.primary_key = plan.primary_key;
   table.columns.push_back({plan.tenant_column, "", "text", "the tenant"});
   for (const bridge::ColumnPlan& column : plan.columns) {
     table.columns.push_back({column.name, column.source_name, bridge::sql_name(column.type), column.evidence});
   }
-  const bridge::DdlOptions ddl{options.schema, true};
-  if (plan.integrated_objects) {
-    table.ddl.push_back("SELECT rowhouse.create_integrated_objects(" + bridge::quote_literal(options.schema) + ")");
-    return table;
-  }
-  table.ddl.push_back(bridge::create_table_sql(plan, ddl));
-  table.ddl.push_back(bridge::comment_table_sql(plan, ddl));
-  table.ddl.push_back("SELECT rowhouse.protect(" +
-                      bridge::quote_literal(bridge::quote_qualified(options.schema, plan.name)) + ", " +
-                      bridge::quote_literal(plan.tenant_column) + ")");
+  add_ddl(plan, table, options);
   return table;
 }
 
@@ -80,18 +115,18 @@ void find_collisions(bridge::Plan& plan, const std::vector<detail::ProfiledFile>
   }
 }
 
-}  // namespace
-
-PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOptions& options) {
+PlanReport report_of(const std::vector<MigrationSource>& sources, detail::PostgresConnection* connection,
+                     const MigrationOptions& options) {
   PlanReport report;
   detail::chosen_types(options);
   const std::vector<detail::ProfiledFile> files = detail::profile_sources(sources, options, true, report.failures);
   if (report.failures.empty()) detail::require_used(files, options);
-  bridge::Plan plan = detail::plan_files(files, options);
+  bridge::Plan plan = detail::plan_files(
+      files, options, connection ? detail::read_target_names(*connection, options.schema) : bridge::TargetNames());
   find_collisions(plan, files, options, report.failures);
   report.files = files.size();
   report.notes = plan.notes;
-  for (const bridge::TablePlan& table : plan.tables) report.tables.push_back(describe(table, files, options));
+  for (bridge::TablePlan& table : plan.tables) report.tables.push_back(describe(table, files, connection, options));
   for (const bridge::Hazard& hazard : plan.hazards)
     report.hazards.push_back(
         {hazard.kind, hazard.table, hazard.column, hazard.count, hazard.sample, hazard.becomes});
@@ -105,6 +140,19 @@ PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOpti
     report.views.push_back({view.name, view.source_name});
   }
   return report;
+}
+
+}  // namespace
+
+PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOptions& options) {
+  return report_of(sources, nullptr, options);
+}
+
+PlanReport plan(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options) {
+  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  detail::prepare_session(connection);
+  connection.execute("SET default_transaction_read_only = on");
+  return report_of(sources, &connection, options);
 }
 
 }  // namespace rowhouse

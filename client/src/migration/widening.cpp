@@ -12,12 +12,6 @@ namespace {
 
 constexpr const char* kChangedRows = "pg_temp.rowhouse_changed_rows";
 
-std::string alter_sql(const Alteration& alteration) {
-  const std::string name = bridge::quote_identifier(alteration.column);
-  return "ALTER COLUMN " + name + " TYPE " + bridge::sql_name(alteration.to) + " USING " +
-         bridge::conversion_sql(name, alteration.from, alteration.to);
-}
-
 class TableWidening {
  public:
   TableWidening(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl)
@@ -30,7 +24,9 @@ class TableWidening {
     if (columns_.empty()) return;
     connection_.execute("LOCK TABLE " + target_ + " IN ACCESS EXCLUSIVE MODE");
     require_ours();
-    for (const bridge::ColumnPlan* column : columns_) require_possible(*column);
+    for (const bridge::ColumnPlan* column : columns_) {
+      if (const std::string why = why_not_widened(table_, *column); !why.empty()) refuse(*column, why);
+    }
     is_bound_ = connection_.execute("SELECT pg_catalog.row_security_active($1::regclass)", {target_}).value(0, 0) == "t";
     find_tenants();
     note_changed_rows();
@@ -65,13 +61,6 @@ class TableWidening {
         "SELECT pg_catalog.starts_with(pg_catalog.obj_description($1::regclass, 'pg_class'), $2)",
         {target_, bridge::table_comment("")});
     if (comment.value(0, 0) != "t") refuse(*columns_.front(), "rowhouse did not make the table");
-  }
-
-  void require_possible(const bridge::ColumnPlan& column) const {
-    if (std::find(table_.primary_key.begin(), table_.primary_key.end(), column.name) != table_.primary_key.end())
-      refuse(column, "it is part of the primary key, by which later runs find the rows again");
-    if (!bridge::can_widen(column.type, *column.wider))
-      refuse(column, std::string("not every ") + bridge::sql_name(column.type) + " is one");
   }
 
   void find_tenants() {
@@ -186,6 +175,19 @@ class TableWidening {
 };
 
 }  // namespace
+
+std::string alter_sql(const Alteration& alteration) {
+  const std::string name = bridge::quote_identifier(alteration.column);
+  return "ALTER COLUMN " + name + " TYPE " + bridge::sql_name(alteration.to) + " USING " +
+         bridge::conversion_sql(name, alteration.from, alteration.to);
+}
+
+std::string why_not_widened(const bridge::TablePlan& table, const bridge::ColumnPlan& column) {
+  if (std::find(table.primary_key.begin(), table.primary_key.end(), column.name) != table.primary_key.end())
+    return "it is part of the primary key, by which later runs find the rows again";
+  if (bridge::can_widen(column.type, *column.wider)) return "";
+  return std::string("not every ") + bridge::sql_name(column.type) + " is one";
+}
 
 void refuse_to_alter(const Alteration& alteration, const std::string& why) {
   Diagnostics diagnostics;

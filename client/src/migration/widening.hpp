@@ -13,6 +13,10 @@ struct Alteration {
   bool chosen = false;
 };
 
+// What comes behind ALTER TABLE.
+std::string alter_sql(const Alteration& alteration);
+// Why a column with `wider` set is not widened, as far as the plan tells; empty where it is.
+std::string why_not_widened(const bridge::TablePlan& table, const bridge::ColumnPlan& column);
 // Throws 42804 with the statement to run.
 [[noreturn]] void refuse_to_alter(const Alteration& alteration, const std::string& why);
 
