@@ -10,6 +10,9 @@
 namespace rowhouse::bridge {
 namespace {
 
+constexpr std::size_t kTablesMax = 64;     // of a join in SQLite
+constexpr std::size_t kColumnsMax = 1600;  // of PostgreSQL
+
 struct NoTranslation {
   const char* why;
 };
@@ -138,6 +141,7 @@ class ViewReader {
     const TablePlan* const plan = plan_.find_source(table);
     if (!plan) stop("it reads something else than a table that is made");
     if (takes("AS") || (!ends_clause() && is_name(at_))) table = name();
+    if (from_.size() == kTablesMax) stop("it joins too many tables");
     for (const Source& other : from_) {
       if (same_name(other.name, table)) stop("two of its tables have one name");
     }
@@ -192,7 +196,10 @@ class ViewReader {
 
   std::vector<OutputColumn> outputs(const std::vector<Slice>& list, const std::vector<std::string>& names) const {
     std::vector<OutputColumn> columns;
-    for (const Slice& slice : list) add_output(slice, columns);
+    for (const Slice& slice : list) {
+      add_output(slice, columns);
+      if (columns.size() >= kColumnsMax) stop("it has too many columns");
+    }
     if (!names.empty() && names.size() != columns.size()) stop("it names another number of columns than it has");
     std::vector<std::string> taken = {from_[0].plan->tenant_column};
     std::vector<OutputColumn> kept;

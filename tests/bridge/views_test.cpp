@@ -76,6 +76,21 @@ TEST(Views, AreTranslatedOrSayWhyNot) {
   }
 }
 
+TEST(Views, EndSoonWhateverTheirSize) {
+  bridge::Plan plan = plan_of("CREATE VIEW v AS SELECT id FROM a");
+  std::string list = "id c", from = "a t";
+  for (int i = 0; i < 10000; ++i) {
+    list += ", id c" + std::to_string(i);
+    from += ", a t" + std::to_string(i);
+  }
+  plan.views[0].source_sql = "CREATE VIEW v AS SELECT " + list + " FROM a";
+  bridge::translate_views(plan, "app");
+  EXPECT_EQ(plan.views[0].why, "it has too many columns");
+  plan.views[0].source_sql = "CREATE VIEW v AS SELECT t.id FROM " + from;
+  bridge::translate_views(plan, "app");
+  EXPECT_EQ(plan.views[0].why, "it joins too many tables");
+}
+
 TEST(Views, AskAsTheirCaller) {
   const bridge::Plan plan = plan_of("CREATE VIEW \"my \"\"view\" AS SELECT id FROM a");
   ASSERT_EQ(plan.views.size(), 1u);

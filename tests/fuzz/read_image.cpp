@@ -9,8 +9,10 @@
 #include <cstring>
 
 #include "bridge/chunk_loader.hpp"
+#include "bridge/collisions.hpp"
 #include "bridge/copy_encoder.hpp"
 #include "bridge/ddl.hpp"
+#include "bridge/views.hpp"
 #include "tests/fuzz/promise.hpp"
 
 namespace rowhouse::fuzz {
@@ -140,13 +142,19 @@ std::string read_image(std::string_view image) {
   plan_options.examine_text = true;
   const auto profile = profile_file(*source.value(), "acme", plan_options);
   if (!profile.ok()) return refused(profile.status());
-  const Plan plan = make_plan({profile.value()}, plan_options);
+  Plan plan = make_plan({profile.value()}, plan_options);
   check_plan(plan);
+  translate_views(plan, "public");
+  for (const ViewPlan& view : plan.views) promise(view.query.empty() != view.why.empty(), "a view or the reason why not");
 
   std::int64_t rows = 0;
   for (const TableProfile& table : profile.value().tables) {
     const TablePlan* planned = plan.find_source(table.table.name);
     promise(planned != nullptr, "a plan for each table");
+    std::vector<Hazard> hazards;
+    const Status collisions = find_collisions(*source.value(), table.table, *planned, hazards);
+    if (!collisions.ok()) return refused(collisions);
+    for (const Hazard& hazard : hazards) promise(hazard.count < table.rows, "one row of each key is kept");
     const auto encoder =
         CopyEncoder::open(*source.value(), table.table, *planned, "acme", {{256 * 1024, 1000}, 64 * 1024 * 1024});
     if (!encoder.ok()) return refused(encoder.status());
