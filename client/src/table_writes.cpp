@@ -201,7 +201,8 @@ std::string TableStatements::copy_stage() const {
 }
 std::string TableStatements::drop_stage() const { return std::string("DROP TABLE ") + kStage; }
 
-// In the order of the batch, which is that of the keys: two batches at once do not wait for each other in a circle.
+// In the order of the batch, which is that of the keys: two batches at once do not wait for each other in a circle. A
+// temporary table without an index is read as it was written; to sort it would cost more than it is worth.
 Statement TableStatements::merge_stage() const {
   Sql sql("");
   std::string names = names_[tenant_column_];
@@ -210,8 +211,8 @@ Statement TableStatements::merge_stage() const {
     append(names, names_[place]);
     append(values, "s." + names_[place]);
   }
-  sql.text = "INSERT INTO " + table_ + " AS t (" + names + ") SELECT " + values + " FROM " + kStage +
-             " AS s ORDER BY s.ctid" + on_conflict(RowTimes::kNow);
+  sql.text = "INSERT INTO " + table_ + " AS t (" + names + ") SELECT " + values + " FROM " + kStage + " AS s" +
+             on_conflict(RowTimes::kNow);
   return sql.done();
 }
 
