@@ -190,6 +190,10 @@ SELECT count(*) FROM own.tickets WHERE company_id = 'bolt';
 BEGIN READ ONLY;
 SELECT state, message FROM regress.outcome(format($$SELECT * FROM rowhouse.import_sqlite('%s/acme.db', 'acme')$$, :'files'));
 COMMIT;
+-- A tenant that was cut over lives here.
+SELECT rowhouse.cut_over_tenant('acme') IS NOT NULL AS is_cut_over;
+SELECT state, regexp_replace(message, '\d{4}-.*Z', 'TIME') AS message FROM regress.outcome(format($$SELECT * FROM rowhouse.import_sqlite('%s/acme.db', 'acme')$$, :'files'));
+SELECT rowhouse.reopen_tenant('acme');
 SET client_min_messages = warning;
 RESET search_path;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse FROM regress_app;

@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "after_migrate.hpp"
 #include "html_report.hpp"
 #include "progress.hpp"
 #include "report.hpp"
@@ -112,7 +113,7 @@ std::vector<MigrationSource> sources(const Options& options) {
 ExitStatus exit_status_of(const Error& error) {
   if (error.sqlstate() == "57014") return interrupted ? kInterrupted : kLocked;
   if (error.sqlstate() == "RH002") return kTooManyRejects;
-  if (error.sqlstate() == "55000" || error.sqlstate() == "2BP01") return kState;
+  if (error.sqlstate() == "RH003" || error.sqlstate() == "55000" || error.sqlstate() == "2BP01") return kState;
   if (error.sqlstate() == "22023" || error.sqlstate() == "42710") return kConfiguration;
   if (dynamic_cast<const SourcesRefused*>(&error) || dynamic_cast<const FileError*>(&error)) return kSource;
   switch (error.kind()) {
@@ -129,8 +130,8 @@ ExitStatus exit_status_of(const Error& error) {
 
 ExitStatus exit_status_of(const FileFailure& failure) {
   if (failure.sqlstate == "55P03") return kLocked;
-  if (!failure.in_target) return kSource;
-  return failure.sqlstate == "42P01" || failure.sqlstate == "42704" ? kState : kTarget;
+  if (!failure.in_target) return failure.sqlstate == "55000" ? kState : kSource;
+  return failure.sqlstate == "RH003" || failure.sqlstate == "42P01" || failure.sqlstate == "42704" ? kState : kTarget;
 }
 
 void print_error(const Options& options, const Error& error) {
@@ -161,7 +162,36 @@ ExitStatus run_plan(const Options& options) {
 
 namespace {
 
-// Copies the files that have been written to, again and again, until it is interrupted: that is its ordinary end.
+// One status has to do: what could not be copied, then what is different, then what leaks.
+ExitStatus status_of(const Migrated& migrated) {
+  const ExitStatus checked = !migrated.equal()                                             ? kDifferent
+                             : migrated.audited && migrated.audited->count("error") > 0 ? kLeaks
+                                                                                           : kOk;
+  return report_failures(migrated.report.failures, checked);
+}
+
+std::vector<MigrationSource> sources_of(const Options& options) {
+  std::vector<MigrationSource> found = sources(options);
+  if (options.cut_over)
+    std::erase_if(found, [&](const MigrationSource& source) { return source.tenant != *options.cut_over; });
+  return found;
+}
+
+ExitStatus run_cut_over(const Options& options, const Url& to, const MigrationOptions& how, Progress& progress) {
+  CutOverReport report = cut_over(sources(options), *options.cut_over, to, how);
+  Migrated migrated;
+  migrated.report = std::move(report.migrated);
+  if (migrated.report.failures.empty()) migrated.verified = std::move(report.verified);
+  migrated.cut_over = report.since;
+  if (!options.skip_audit) audit_after(migrated, options.schema, to);
+  progress.finish();
+  print(options, migrated);
+  print_notes(options, migrated.report.notes);
+  return status_of(migrated);
+}
+
+// Copies the files that have been written to, again and again, until it is interrupted: that is its ordinary end. With a
+// cut-over to come, until a pass takes less time than there is between two.
 ExitStatus follow(const Options& options) {
   Progress progress(true);
   const MigrationOptions how = migration_options(options, progress);
@@ -170,22 +200,26 @@ ExitStatus follow(const Options& options) {
   while (!interrupted) {
     std::vector<MigrationSource> changed;
     std::map<std::string, std::string> states;
-    for (const MigrationSource& source : sources(options)) {
+    for (const MigrationSource& source : sources_of(options)) {
       const std::string& state = states[source.path] = source_state(source.path);
       if (seen[source.path] != state) changed.push_back(source);
     }
+    double took = 0;
     if (!changed.empty()) {
-      MigrationReport report;
+      Migrated migrated;
       try {
-        report = migrate(changed, to, how);
+        migrated.report = migrate(changed, to, how);
       } catch (const Error& error) {
         if (interrupted && error.sqlstate() == "57014") break;
         throw;
       }
+      const MigrationReport& report = migrated.report;
+      took = report.seconds;
       for (const FileFailure& failure : report.failures) states.erase(failure.path);
-      std::cout << (options.json ? to_json(report).dump() + "\n" : summary(report)) << std::flush;
+      std::cout << (options.json ? to_json(migrated).dump() + "\n" : summary(report)) << std::flush;
       report_failures(report.failures, kOk);
     }
+    if (options.cut_over && took < *options.follow_seconds) return run_cut_over(options, to, how, progress);
     seen = std::move(states);
     const auto next = std::chrono::steady_clock::now() + std::chrono::duration<double>(*options.follow_seconds);
     while (!interrupted && std::chrono::steady_clock::now() < next)
@@ -202,11 +236,19 @@ ExitStatus run_migrate(const Options& options) {
   check_report_path(options.report);
   Progress progress(options.quiet || options.json);
   const Url to = target(options);
-  const MigrationReport report = migrate(sources(options), to, migration_options(options, progress));
+  const MigrationOptions how = migration_options(options, progress);
+  if (options.cut_over) return run_cut_over(options, to, how, progress);
+  const std::vector<MigrationSource> from = sources(options);
+  SourceStates before;
+  for (const MigrationSource& source : from) before[source.path] = source_state(source.path);
+  Migrated migrated;
+  migrated.report = migrate(from, to, how);
+  if (!options.skip_verify) verify_after(migrated, from, before, to, how);
+  if (!options.skip_audit) audit_after(migrated, options.schema, to);
   progress.finish();
-  print(options, report);
-  print_notes(options, report.notes);
-  return report_failures(report.failures, kOk);
+  print(options, migrated);
+  print_notes(options, migrated.report.notes);
+  return status_of(migrated);
 }
 
 ExitStatus run_retry(const Options& options) {
@@ -215,11 +257,12 @@ ExitStatus run_retry(const Options& options) {
   const Url to = target(options);
   MigrationOptions how = migration_options(options, progress);
   how.retry_rejects = true;
-  const MigrationReport report = migrate(sources(options), to, how);
+  Migrated migrated;
+  migrated.report = migrate(sources(options), to, how);
   progress.finish();
-  print(options, report);
-  print_notes(options, report.notes);
-  return report_failures(report.failures, kOk);
+  print(options, migrated);
+  print_notes(options, migrated.report.notes);
+  return status_of(migrated);
 }
 
 ExitStatus run_verify(const Options& options) {
@@ -294,6 +337,12 @@ ExitStatus run_tenant_suspend(const Options& options) {
 ExitStatus run_tenant_resume(const Options& options) {
   resume_tenant(target(options), options.tenant_id);
   if (!options.quiet) std::cerr << "tenant \"" << options.tenant_id << "\" is active\n";
+  return kOk;
+}
+
+ExitStatus run_tenant_reopen(const Options& options) {
+  reopen_tenant(target(options), options.tenant_id);
+  if (!options.quiet) std::cerr << "files of tenant \"" << options.tenant_id << "\" may be migrated again\n";
   return kOk;
 }
 

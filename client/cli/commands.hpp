@@ -33,6 +33,8 @@ struct Options {
   std::string new_tenant_id;
   bool purge = false;
   std::optional<double> follow_seconds;
+  std::optional<std::string> cut_over;  ///< the tenant
+  bool skip_verify = false, skip_audit = false;  ///< after migrate
   std::optional<std::string> table;
   std::string report;  ///< the HTML page to write
   std::string file;
@@ -53,6 +55,7 @@ ExitStatus run_tenant_list(const Options& options);
 ExitStatus run_tenant_create(const Options& options);
 ExitStatus run_tenant_suspend(const Options& options);
 ExitStatus run_tenant_resume(const Options& options);
+ExitStatus run_tenant_reopen(const Options& options);
 ExitStatus run_tenant_rename(const Options& options);
 ExitStatus run_tenant_drop(const Options& options);
 

@@ -11,7 +11,7 @@ enum ExitStatus : int {
   kOk = 0,
   kUsage = 1,          ///< the command line is wrong
   kConfiguration = 2,  ///< a URL, an environment variable or a tenant id is wrong
-  kState = 3,          ///< right command, wrong moment: this was not migrated there yet
+  kState = 3,          ///< right command, wrong moment: this was not migrated there yet, or was cut over
   kSource = 4,         ///< a SQLite file can't be read or written; the other files went on
   kTarget = 5,         ///< PostgreSQL can't be reached or refuses
   kDifferent = 6,      ///< verify found differences
@@ -31,7 +31,7 @@ inline constexpr ExitStatusRow kExitStatuses[] = {
     {kOk, "done"},
     {kUsage, "the command line is wrong"},
     {kConfiguration, "a URL, an environment variable or a tenant id is wrong"},
-    {kState, "right command, wrong moment: this was not migrated there yet"},
+    {kState, "right command, wrong moment: this was not migrated there yet, or was cut over"},
     {kSource, "a SQLite file can't be read or written; the other files went on"},
     {kTarget, "PostgreSQL can't be reached or refuses"},
     {kDifferent, "verify found differences"},

@@ -100,6 +100,18 @@ void add_copying(CLI::App* command, Options& options) {
       ->envname("ROWHOUSE_MAX_REJECTS");
 }
 
+void add_after_migrate(CLI::App* command, Options& options) {
+  command
+      ->add_option("--cutover", options.cut_over,
+                   "The last pass over this tenant's files, under SQLite's write lock: later runs refuse them")
+      ->envname("ROWHOUSE_CUTOVER")
+      ->type_name("TENANT");
+  command->add_flag("--no-verify", options.skip_verify, "Do not compare what was copied cell by cell afterwards")
+      ->envname("ROWHOUSE_NO_VERIFY");
+  command->add_flag("--no-audit", options.skip_audit, "Do not audit the tables that were filled afterwards")
+      ->envname("ROWHOUSE_NO_AUDIT");
+}
+
 void add_output(CLI::App* command, Options& options) {
   command->add_flag("--json", options.json, "Print a JSON document on standard output")->envname("ROWHOUSE_JSON");
   command->add_flag("--quiet", options.quiet, "No progress, no notes")->envname("ROWHOUSE_QUIET");
@@ -167,6 +179,7 @@ int main(int argc, char** argv) {
           ->envname("ROWHOUSE_FOLLOW")
           ->type_name("SECONDS")
           ->check(CLI::Range(0.05, 86400.0));
+    if (function == &rowhouse::cli::run_migrate) add_after_migrate(added, options);
     if (function != &rowhouse::cli::run_retry) add_report(added, options);
     added->add_option("--jobs", options.jobs, "Connections at work; without it one a processor, up to four")
         ->envname("ROWHOUSE_JOBS")
@@ -201,6 +214,7 @@ int main(int argc, char** argv) {
   for (auto [name, help, function] :
        {std::tuple("suspend", "Close a tenant's rows to its sessions", &rowhouse::cli::run_tenant_suspend),
         std::tuple("resume", "End a suspension", &rowhouse::cli::run_tenant_resume),
+        std::tuple("reopen", "Take a cut-over back", &rowhouse::cli::run_tenant_reopen),
         std::tuple("rename", "Give a tenant and all its rows another id", &rowhouse::cli::run_tenant_rename),
         std::tuple("drop", "Take a tenant out of the registry", &rowhouse::cli::run_tenant_drop)}) {
     CLI::App* added = command(*tenant, name, help, function);

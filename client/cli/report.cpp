@@ -118,6 +118,38 @@ std::string to_text(const PlanReport& report) {
          number(report.failures.size()) + " files refused\n";
 }
 
+namespace {
+
+std::string totals_of(const VerifyReport& report) {
+  std::int64_t equal = 0, wrong = 0, changed = 0, elsewhere = 0;
+  for (const VerifiedTable& table : report.tables) {
+    equal += table.rows;
+    wrong += table.different + table.missing + table.unexpected;
+    changed += table.changed;
+    elsewhere += table.elsewhere;
+  }
+  return number(equal) + " rows equal in every cell, " + number(wrong) + " differences" +
+         (changed > 0 ? " (" + number(changed) + " of them rows that were changed in PostgreSQL)" : "") +
+         (elsewhere > 0 ? ", " + number(elsewhere) + " rows that other files brought" : "") + "\n";
+}
+
+json tables_of(const VerifyReport& report) {
+  json tables = json::array();
+  for (const VerifiedTable& table : report.tables) {
+    tables.push_back(identified(table, {{"rows", table.rows},
+                                        {"rejected", table.rejected},
+                                        {"different", table.different},
+                                        {"missing", table.missing},
+                                        {"unexpected", table.unexpected},
+                                        {"changed", table.changed},
+                                        {"elsewhere", table.elsewhere},
+                                        {"examples", table.examples}}));
+  }
+  return tables;
+}
+
+}  // namespace
+
 std::string summary(const MigrationReport& report) {
   TableOutcome sum;
   for (const TableOutcome& table : report.tables) {
@@ -135,7 +167,8 @@ std::string summary(const MigrationReport& report) {
          " files refused, " + in_seconds(report.seconds) + "\n";
 }
 
-std::string to_text(const MigrationReport& report) {
+std::string to_text(const Migrated& migrated) {
+  const MigrationReport& report = migrated.report;
   std::vector<std::vector<std::string>> lines = {
       {"tenant", "file", "table", "copied", "updated", "deleted", "present", "conflicts", "rejected", ""}};
   for (const TableOutcome& table : report.tables) {
@@ -143,26 +176,25 @@ std::string to_text(const MigrationReport& report) {
                      number(table.deleted), number(table.present), number(table.conflicts), number(table.rejected),
                      table.unchanged ? "unchanged" : ""});
   }
-  return (report.tables.empty() ? "" : aligned(lines)) + summary(report);
+  std::string text = (report.tables.empty() ? "" : aligned(lines)) + summary(report);
+  if (migrated.verified) text += "verified: " + (migrated.equal() ? totals_of(*migrated.verified) : to_text(*migrated.verified));
+  if (migrated.audited) text += "audited: " + to_text(*migrated.audited);
+  if (migrated.cut_over)
+    text += migrated.cut_over->empty() ? "not cut over\n" : "cut over: lives in PostgreSQL since " + *migrated.cut_over + "\n";
+  return text;
 }
 
 std::string to_text(const VerifyReport& report) {
   std::vector<std::vector<std::string>> lines = {
       {"tenant", "file", "table", "equal", "rejected", "different", "missing", "unexpected"}};
-  std::int64_t equal = 0, wrong = 0, elsewhere = 0;
   std::string examples;
   for (const VerifiedTable& table : report.tables) {
     lines.push_back({table.tenant, table.source, table.table, number(table.rows), number(table.rejected),
                      number(table.different), number(table.missing), number(table.unexpected)});
-    equal += table.rows;
-    wrong += table.different + table.missing + table.unexpected;
-    elsewhere += table.elsewhere;
     for (const std::string& example : table.examples)
       examples += table.tenant + " " + table.table + ": " + example + "\n";
   }
-  return (report.tables.empty() ? "" : aligned(lines)) + examples + number(equal) + " rows equal in every cell, " +
-         number(wrong) + " differences" +
-         (elsewhere > 0 ? ", " + number(elsewhere) + " rows that other files brought" : "") + "\n";
+  return (report.tables.empty() ? "" : aligned(lines)) + examples + totals_of(report);
 }
 
 std::string to_text(const ExportReport& report) {
@@ -188,6 +220,8 @@ std::string to_text(const StatusReport& report) {
         {table.tenant, table.source, table.table, number(table.rows), number(table.rejected), table.imported_at});
   }
   std::string text = "rowhouse as " + report.core + "\n" + (report.tables.empty() ? "" : aligned(lines));
+  for (const CutOverTenant& tenant : report.cut_over)
+    text += "tenant \"" + tenant.id + "\" lives in PostgreSQL since " + tenant.since + "\n";
   if (report.rejects.empty()) return text + "no rejects\n";
   lines = {{"tenant", "file", "table", "key", "column", "sqlstate", "reason"}};
   for (const RejectRow& reject : report.rejects) {
@@ -198,8 +232,9 @@ std::string to_text(const StatusReport& report) {
 }
 
 std::string to_text(const std::vector<TenantRow>& tenants) {
-  std::vector<std::vector<std::string>> lines = {{"tenant", "status", "created"}};
-  for (const TenantRow& tenant : tenants) lines.push_back({tenant.id, tenant.status, tenant.created_at});
+  std::vector<std::vector<std::string>> lines = {{"tenant", "status", "created", "cut over"}};
+  for (const TenantRow& tenant : tenants)
+    lines.push_back({tenant.id, tenant.status, tenant.created_at, tenant.cut_over_at});
   return aligned(lines);
 }
 
@@ -268,7 +303,8 @@ nlohmann::json to_json(const PlanReport& report) {
   return out;
 }
 
-nlohmann::json to_json(const MigrationReport& report) {
+nlohmann::json to_json(const Migrated& migrated) {
+  const MigrationReport& report = migrated.report;
   json out = document("migrate");
   out["seconds"] = report.seconds;
   out["tables"] = json::array();
@@ -282,6 +318,21 @@ nlohmann::json to_json(const MigrationReport& report) {
                                                {"repaired", table.repaired},
                                                {"unchanged", table.unchanged}}));
   }
+  out["verified"] = nullptr;
+  if (migrated.verified) {
+    out["verified"] = {{"equal", migrated.equal()},
+                       {"tables", tables_of(*migrated.verified)},
+                       {"failures", to_json(migrated.verified->failures)},
+                       {"moved", migrated.moved}};
+  }
+  out["audited"] = nullptr;
+  if (migrated.audited) {
+    out["audited"] = to_json(*migrated.audited);
+    out["audited"].erase("rowhouse");
+    out["audited"].erase("command");
+    out["audited"]["elsewhere"] = migrated.audited_elsewhere;
+  }
+  out["cut_over"] = migrated.cut_over && !migrated.cut_over->empty() ? json(*migrated.cut_over) : json(nullptr);
   out["notes"] = report.notes;
   out["failures"] = to_json(report.failures);
   return out;
@@ -290,16 +341,7 @@ nlohmann::json to_json(const MigrationReport& report) {
 nlohmann::json to_json(const VerifyReport& report) {
   json out = document("verify");
   out["equal"] = report.equal();
-  out["tables"] = json::array();
-  for (const VerifiedTable& table : report.tables) {
-    out["tables"].push_back(identified(table, {{"rows", table.rows},
-                                               {"rejected", table.rejected},
-                                               {"different", table.different},
-                                               {"missing", table.missing},
-                                               {"unexpected", table.unexpected},
-                                               {"elsewhere", table.elsewhere},
-                                               {"examples", table.examples}}));
-  }
+  out["tables"] = tables_of(report);
   out["failures"] = to_json(report.failures);
   return out;
 }
@@ -333,6 +375,9 @@ nlohmann::json to_json(const std::string& command, const Error& error) {
 nlohmann::json to_json(const StatusReport& report) {
   json out = document("status");
   out["core"] = report.core;
+  out["cut_over"] = json::array();
+  for (const CutOverTenant& tenant : report.cut_over)
+    out["cut_over"].push_back({{"tenant", tenant.id}, {"since", tenant.since}});
   out["tables"] = json::array();
   for (const StatusRow& table : report.tables) {
     out["tables"].push_back(
@@ -351,7 +396,10 @@ nlohmann::json to_json(const std::vector<TenantRow>& tenants) {
   json out = document("tenant list");
   out["tenants"] = json::array();
   for (const TenantRow& tenant : tenants)
-    out["tenants"].push_back({{"id", tenant.id}, {"status", tenant.status}, {"created_at", tenant.created_at}});
+    out["tenants"].push_back({{"id", tenant.id},
+                              {"status", tenant.status},
+                              {"created_at", tenant.created_at},
+                              {"cut_over_at", tenant.cut_over_at.empty() ? json(nullptr) : json(tenant.cut_over_at)}});
   return out;
 }
 

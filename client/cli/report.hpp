@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "after_migrate.hpp"
 #include "rowhouse/audit.hpp"
 #include "rowhouse/migration.hpp"
 #include "rowhouse/tenant_export.hpp"
@@ -23,7 +24,7 @@ struct TenantChange {
 std::string summary(const MigrationReport& report);
 
 std::string to_text(const PlanReport& report);
-std::string to_text(const MigrationReport& report);
+std::string to_text(const Migrated& migrated);
 std::string to_text(const VerifyReport& report);
 std::string to_text(const ExportReport& report);
 std::string to_text(const StatusReport& report);
@@ -34,7 +35,7 @@ std::string to_text(const ProofReport& report);
 
 /// The documents of --json. Every one has "rowhouse" (the version) and "command"; fields are only ever added.
 nlohmann::json to_json(const PlanReport& report);
-nlohmann::json to_json(const MigrationReport& report);
+nlohmann::json to_json(const Migrated& migrated);
 nlohmann::json to_json(const VerifyReport& report);
 nlohmann::json to_json(const ExportReport& report);
 nlohmann::json to_json(const StatusReport& report);

@@ -66,6 +66,7 @@ CREATE TABLE IF NOT EXISTS rowhouse.import_table (
   source_sql text NOT NULL,
   columns jsonb NOT NULL,
   sequence bigint,
+  unfinished text,
   CONSTRAINT import_table_pkey PRIMARY KEY (tenant, source, source_table, target_schema)
 );
 COMMENT ON TABLE rowhouse.import_table IS 'What the tables of the source files look like there, to export them again';
@@ -73,6 +74,8 @@ COMMENT ON COLUMN rowhouse.import_table.source_sql IS 'CREATE TABLE and CREATE I
 COMMENT ON COLUMN rowhouse.import_table.columns IS
   'In the source''s order: {"source", "name", "declared"}; "source" is empty for SQLite''s rowid';
 COMMENT ON COLUMN rowhouse.import_table.sequence IS 'The highest id that AUTOINCREMENT has used up; NULL without it';
+COMMENT ON COLUMN rowhouse.import_table.unfinished IS
+  'The run that has sent rows and not yet made all indexes, checks and foreign keys; NULL once that is done';
 
 -- Columns of a table as a stage has them: types, collations and defaults, no constraint, nothing generated.
 CREATE OR REPLACE FUNCTION rowhouse.stage_columns(relation regclass) RETURNS text

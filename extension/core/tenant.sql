@@ -36,9 +36,12 @@ CREATE TABLE IF NOT EXISTS rowhouse.tenant (
   id text CONSTRAINT tenant_pkey PRIMARY KEY
     CONSTRAINT tenant_id_valid CHECK (rowhouse.check_tenant_id(id) IS NOT NULL),
   status text NOT NULL DEFAULT 'active' CONSTRAINT tenant_status_valid CHECK (status IN ('active', 'suspended')),
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  cut_over_at timestamptz
 );
 COMMENT ON TABLE rowhouse.tenant IS 'The tenants that may be set as the current one';
+COMMENT ON COLUMN rowhouse.tenant.cut_over_at IS
+  'Since when the tenant lives here alone and its files are refused; NULL while they may be imported';
 
 -- Application roles set a tenant without being able to read the registry: this is all they learn of it, one id at a
 -- time.
@@ -93,10 +96,11 @@ $function$;
 COMMENT ON FUNCTION rowhouse.create_tenant(text, boolean) IS
   'Registers a tenant; raises 23505 when it exists, unless if_not_exists';
 
-CREATE OR REPLACE FUNCTION rowhouse.list_tenants() RETURNS TABLE(id text, status text, created_at timestamptz)
+CREATE OR REPLACE FUNCTION rowhouse.list_tenants()
+  RETURNS TABLE(id text, status text, created_at timestamptz, cut_over_at timestamptz)
   LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT registered.id, registered.status, registered.created_at
+  SELECT registered.id, registered.status, registered.created_at, registered.cut_over_at
     FROM rowhouse.tenant AS registered ORDER BY registered.id COLLATE "C";
 END;
 COMMENT ON FUNCTION rowhouse.list_tenants() IS 'The registered tenants, by id';

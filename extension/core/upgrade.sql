@@ -13,11 +13,23 @@ DROP FUNCTION IF EXISTS rowhouse.make_tenant_index(regclass, name);
 -- 0.1.0: what set_tenant() asked
 DROP FUNCTION IF EXISTS rowhouse.tenant_admission(text);
 
+-- 0.1.0: a registry of tenants that all were imported for ever
+ALTER TABLE IF EXISTS rowhouse.tenant ADD COLUMN IF NOT EXISTS cut_over_at timestamptz;
+DO $list_tenants$
+BEGIN
+  IF EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('rowhouse.list_tenants()')
+               AND 'cut_over_at' <> ALL (proargnames)) THEN
+    DROP FUNCTION rowhouse.list_tenants();
+  END IF;
+END
+$list_tenants$;
+
 -- 0.1.0: a ledger that knew neither rows nor, in its key, the table that they went to
 ALTER TABLE IF EXISTS rowhouse.import_chunk
   ADD COLUMN IF NOT EXISTS row_keys bytea, ADD COLUMN IF NOT EXISTS row_digests bytea,
   ADD COLUMN IF NOT EXISTS xids xid[];
 ALTER TABLE IF EXISTS rowhouse.import_reject ADD COLUMN IF NOT EXISTS chunk bigint;
+ALTER TABLE IF EXISTS rowhouse.import_table ADD COLUMN IF NOT EXISTS unfinished text;
 DO $ledger_key$
 BEGIN
   IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('rowhouse.import_chunk')

@@ -23,6 +23,8 @@ Ledger::Ledger(std::string tenant, std::string source) : tenant_(std::move(tenan
       ask_sql("SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'rowhouse.import_chunk'::pg_catalog.regclass"));
 }
 
+void Ledger::require_importable() const { run_sql("SELECT rowhouse.check_importable($1)", {tenant_}, owner_); }
+
 std::vector<LedgerChunk> Ledger::chunks(const std::string& source_table, const std::string& schema) const {
   std::vector<LedgerChunk> chunks;
   for (const SqlRow& row : run_sql("SELECT id, key_from, coalesce(key_to, ''), rows + rejected, digest "

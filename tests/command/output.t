@@ -25,10 +25,10 @@ is "$out" "rowhouse $version" 'it is that of META.json'
 
 # Manual pages and completion are what the command says of itself.
 "$here/../../packaging/man-pages" "$binary" "$work/man"
-is "$(cd "$work/man" && LC_ALL=C && echo ./*)" "$(printf './%s.1 ' rowhouse-{audit,export,migrate,plan,prove,retry,status,tenant-create,tenant-drop,tenant-list,tenant-rename,tenant-resume,tenant-suspend,tenant,verify} rowhouse | sed 's/ $//')" \
+is "$(cd "$work/man" && LC_ALL=C && echo ./*)" "$(printf './%s.1 ' rowhouse-{audit,export,migrate,plan,prove,retry,status,tenant-create,tenant-drop,tenant-list,tenant-rename,tenant-reopen,tenant-resume,tenant-suspend,tenant,verify} rowhouse | sed 's/ $//')" \
   'a manual page for each command'
 complete_as() { PATH=${binary%/*}:$PATH bash -c '. "$0"; COMP_WORDS=(rowhouse "$@"); COMP_CWORD=$#; _rowhouse; echo "${COMPREPLY[*]}"' "$here/../../packaging/completion.bash" "$@"; }
-is "$(complete_as exp)|$(complete_as tenant '')|$(complete_as export --over)|$(complete_as verify --jo)" 'export|list create suspend resume rename drop|--overwrite|--jobs' 'completion'
+is "$(complete_as exp)|$(complete_as tenant '')|$(complete_as export --over)|$(complete_as verify --jo)" 'export|list create suspend resume reopen rename drop|--overwrite|--jobs' 'completion'
 for arguments in '' 'nonsense' 'migrate' 'migrate --nonsense x' 'tenant' 'tenant create' 'status x' 'plan x --schema'; do
   # shellcheck disable=SC2086  # words
   rowhouse $arguments
@@ -48,9 +48,9 @@ fields() {
       my @outer = $outer =~ /`(\w+(?:\[\])?)`/g;
       print "$_\n" for @outer;
       my $list = $outer[-1];
-      while ($inner =~ s/`(\w+)(\[\])?` \(((?:`\w+`(?:, )?)+)\)/`$1$2`/) {
+      while ($inner =~ s/`(\w+)(\[\])?` \(((?:`\w+(?:\[\])?`(?:, )?)+)\)/`$1$2`/) {
         my ($name, $more) = ("$list.$1$2", $3);
-        print "$name.$_\n" for $more =~ /`(\w+)`/g;
+        print "$name.$_\n" for $more =~ /`(\w+(?:\[\])?)`/g;
       }
       print "$list.$_\n" for $inner =~ /`(\w+(?:\[\])?)`/g;
     }'

@@ -199,6 +199,7 @@ struct VerifiedTable {
   std::int64_t different = 0;         ///< in both, not equal in every cell
   std::int64_t missing = 0;           ///< in the file, not in PostgreSQL
   std::int64_t unexpected = 0;        ///< in PostgreSQL, not in the file, nor brought by another file
+  std::int64_t changed = 0;           ///< of these three: written in PostgreSQL by no import, or a conflict
   std::int64_t elsewhere = 0;         ///< not in the file: as many as other files of the tenant have brought
   std::vector<std::string> examples;  ///< the first differences: key and column, never a value
 };
@@ -209,6 +210,8 @@ struct VerifyReport {
   std::vector<FileFailure> failures;  ///< of those that were not
   /// Whether there is no failure, and no row that is different, missing or unexpected.
   ROWHOUSE_EXPORT bool equal() const;
+  /// Whether everything that was copied is there: what differs are rows that were changed in PostgreSQL since their import.
+  ROWHOUSE_EXPORT bool is_copied() const;
 };
 
 /// Compares every cell of every file with PostgreSQL, both directions, in bounded memory, `jobs` files at a time.
@@ -216,6 +219,20 @@ struct VerifyReport {
 /// meaning.
 ROWHOUSE_EXPORT VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target,
                                     const MigrationOptions& options);
+
+/// What cut_over() did.
+struct CutOverReport {
+  MigrationReport migrated;  ///< the last pass
+  VerifyReport verified;     ///< after it, under the lock
+  std::string since;         ///< when the tenant was cut over; empty when it was not, for a failure or a difference above
+};
+
+/// The last pass over a tenant's files, under SQLite's write lock on each of them: copies what is new, verifies, and marks
+/// the tenant as living in PostgreSQL, so that migrate() refuses its files from then on (RH003). Other files of `sources`
+/// are passed over. The lock needs files that may be written to, and writes nothing; it ends when this returns: who
+/// writes to the files has to be stopped or led to PostgreSQL by then.
+ROWHOUSE_EXPORT CutOverReport cut_over(const std::vector<MigrationSource>& sources, const std::string& tenant,
+                                       const Url& target, const MigrationOptions& options);
 
 /// What the ledger says of one table of one file.
 struct StatusRow {
@@ -239,11 +256,18 @@ struct RejectRow {
   std::string reason;        ///< why, in words
 };
 
+/// A tenant whose files are not migrated any more.
+struct CutOverTenant {
+  std::string id;     ///< of the tenant
+  std::string since;  ///< such as 2026-01-31T12:00:00Z
+};
+
 /// What status() found.
 struct StatusReport {
-  std::string core;                ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
-  std::vector<StatusRow> tables;   ///< by tenant, file and table
-  std::vector<RejectRow> rejects;  ///< the first `reject_limit`
+  std::string core;                      ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
+  std::vector<CutOverTenant> cut_over;   ///< by tenant
+  std::vector<StatusRow> tables;         ///< by tenant, file and table
+  std::vector<RejectRow> rejects;        ///< the first `reject_limit`
 };
 
 /// What was imported and what was set aside.
@@ -251,9 +275,10 @@ ROWHOUSE_EXPORT StatusReport status(const Url& target, std::size_t reject_limit 
 
 /// A tenant of the registry.
 struct TenantRow {
-  std::string id;          ///< as set_tenant takes it
-  std::string status;      ///< "active" or "suspended"
-  std::string created_at;  ///< such as 2026-01-31T12:00:00Z
+  std::string id;           ///< as set_tenant takes it
+  std::string status;       ///< "active" or "suspended"
+  std::string created_at;   ///< such as 2026-01-31T12:00:00Z
+  std::string cut_over_at;  ///< since when its files are refused; empty while they may be migrated
 };
 
 /// Every tenant of the registry. Throws 55000 where the core is not installed.
@@ -271,6 +296,9 @@ struct TenantRows {
 ROWHOUSE_EXPORT void suspend_tenant(const Url& target, const std::string& id);
 /// Ends a suspension.
 ROWHOUSE_EXPORT void resume_tenant(const Url& target, const std::string& id);
+/// Takes a cut-over back: files of the tenant may be migrated again. Its rows stay; those that were changed in PostgreSQL
+/// are conflicts where the file has other ones.
+ROWHOUSE_EXPORT void reopen_tenant(const Url& target, const std::string& id);
 /// Gives a tenant and all its rows another id. The files of the tenant are known by its old id: rename them too.
 ROWHOUSE_EXPORT std::vector<TenantRows> rename_tenant(const Url& target, const std::string& id,
                                                       const std::string& new_id);

@@ -7,6 +7,7 @@
 #include "bridge/chunk_loader.hpp"
 #include "bridge/ddl.hpp"
 #include "bridge/difference.hpp"
+#include "migration/constraints.hpp"
 #include "migration/source_tables.hpp"
 
 namespace rowhouse::detail {
@@ -224,7 +225,12 @@ void begin_for(PostgresConnection& connection, const std::string& tenant, bool r
 
 void note_tables(PostgresConnection& connection, const LedgerPlace& place, const std::vector<TableWork*>& tables) {
   for (const TableWork* work : tables)
-    write_source_table(connection, place.tenant, place.source, work->table, work->plan, place.schema);
+    write_source_table(connection, place.tenant, place.source, work->table, work->plan, place.schema, place.run);
+}
+
+void move_identities(PostgresConnection& connection, const LedgerPlace& place,
+                     const std::vector<const TableWork*>& tables) {
+  for (const TableWork* work : tables) move_identity(connection, work->plan, place.schema, place.tenant);
 }
 
 namespace {
@@ -242,6 +248,7 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, PostgresConnection& con
                                     Batch& batch, bool searches) {
   std::vector<TableOutcome> outcomes;
   std::vector<ChunkRecord> records;
+  std::vector<const TableWork*> filled;
   note_tables(connection, place, batch.to_note);
   for (Batch::Part& part : batch.parts) {
     // As the encoder left it: an attempt before this one may have set rows aside.
@@ -259,12 +266,14 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, PostgresConnection& con
       outcome.rows += static_cast<std::int64_t>(
           std::count(part.chunk.refused.begin(), part.chunk.refused.end(), false));
     }
+    if (outcome.rows > 0 && (filled.empty() || filled.back() != part.work)) filled.push_back(part.work);
     outcome.rejected += static_cast<std::int64_t>(part.chunk.rejects.size());
     outcome.repaired += count_repaired(part.chunk);
     records.push_back(record_of(*part.work, part.chunk));
     records.back().xids = xids;
   }
   write_records(connection, place, records);
+  move_identities(connection, place, filled);
   return outcomes;
 }
 

@@ -66,6 +66,8 @@ void begin_for(PostgresConnection& connection, const std::string& tenant, bool r
 
 // What the tables look like in the source, within the transaction that loads them.
 void note_tables(PostgresConnection& connection, const LedgerPlace& place, const std::vector<TableWork*>& tables);
+// Identities go on behind the ids of the rows that came; the last thing before their commit.
+void move_identities(PostgresConnection& connection, const LedgerPlace& place, const std::vector<const TableWork*>& tables);
 
 // Sends a batch in one transaction, together with its ledger entries: at once, and chunk by chunk where the server
 // refuses some of its rows. Adds what was done to the outcomes, under `finish`, which is called before the commit.

@@ -63,19 +63,24 @@ void Constraints::take_away(const PostgresResult& keys) {
     const std::string alter =
         "ALTER TABLE " + bridge::quote_qualified(std::string(keys.value(i, 0).value_or("")), table);
     const std::string quoted = bridge::quote_identifier(name);
+    connection_.begin();
+    // Files that know of the key: should this run be cut off, the next one makes it again.
+    connection_.execute("UPDATE rowhouse.import_table SET unfinished = $1 WHERE target_schema = $2 AND target_table = $3",
+                        {run_, keys.value(i, 0), table});
     connection_.execute(alter + " DROP CONSTRAINT IF EXISTS " + quoted);
+    connection_.commit();
     suspended_.push_back({name, table, alter + " ADD CONSTRAINT " + quoted + " " + definition,
                           alter + " VALIDATE CONSTRAINT " + quoted});
   }
 }
 
-bool Constraints::exists(const std::string& table, const std::string& name) const {
-  return connection_
-             .execute(
-                 "SELECT FROM pg_catalog.pg_constraint "
-                 "WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2",
-                 {bridge::quote_qualified(options_.schema, table), name})
-             .rows() > 0;
+Constraints::Presence Constraints::presence(const std::string& table, const std::string& name) const {
+  const PostgresResult found = connection_.execute(
+      "SELECT convalidated FROM pg_catalog.pg_constraint "
+      "WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2",
+      {bridge::quote_qualified(options_.schema, table), name});
+  if (found.rows() == 0) return Presence::kAbsent;
+  return found.value(0, 0) == "t" ? Presence::kValid : Presence::kNotValid;
 }
 
 bool Constraints::try_run(const std::string& sql, std::string& why) {
@@ -90,78 +95,95 @@ bool Constraints::try_run(const std::string& sql, std::string& why) {
   }
 }
 
+// Never there without its mark.
+bool Constraints::add(const bridge::ConstraintSql& constraint, std::string& why) {
+  connection_.begin();
+  std::string ignored;
+  if (try_run(constraint.add, why) && try_run(mark_sql(options_.schema, constraint), why)) {
+    connection_.commit();
+    return true;
+  }
+  connection_.rollback();
+  return false;
+}
+
 // A check that not every row passes would refuse rows of a file that SQLite has kept: it is left out.
-void Constraints::add_check(const bridge::ConstraintSql& check, std::vector<std::string>& notes) {
+void Constraints::make_check(const bridge::ConstraintSql& check, std::vector<std::string>& notes) {
   std::string why, ignored;
-  if (!try_run(check.add, why)) {
+  const Presence there = presence(check.table, check.name);
+  if (there == Presence::kValid) return;
+  if (there == Presence::kAbsent && !add(check, why)) {
     notes.push_back("table \"" + check.table + "\": a check could not be made: " + why);
     return;
   }
-  if (try_run(check.validate, why)) {
-    try_run(mark_sql(options_.schema, check), ignored);
-    return;
-  }
+  if (try_run(check.validate, why)) return;
   try_run("ALTER TABLE " + bridge::quote_qualified(options_.schema, check.table) + " DROP CONSTRAINT " +
               bridge::quote_identifier(check.name),
           ignored);
   notes.push_back("table \"" + check.table + "\": a check is left out, not every row passes it: " + why);
 }
 
-void Constraints::add_foreign_key(const bridge::ConstraintSql& key, std::vector<std::string>& notes) {
+void Constraints::make_foreign_key(const bridge::ConstraintSql& key, std::vector<std::string>& notes) {
   std::string why;
-  if (!try_run(key.add, why)) {
+  if (presence(key.table, key.name) == Presence::kAbsent && !add(key, why)) {
     notes.push_back("table \"" + key.table + "\": a foreign key could not be made: " + why);
     return;
   }
-  std::string ignored;
-  try_run(mark_sql(options_.schema, key), ignored);
   if (!try_run(key.validate, why))
     notes.push_back("table \"" + key.table + "\": foreign key \"" + key.name +
                     "\" binds new rows only (NOT VALID), some rows refer to rows that are not there");
 }
 
-std::vector<std::string> Constraints::finish() {
-  std::vector<std::string> notes;
+bool Constraints::finish(std::vector<std::string>& notes) {
   bridge::DdlOptions ddl;
   ddl.schema = options_.schema;
   ddl.columns_set_null = connection_.server_version() >= 150000;
   std::vector<bridge::ConstraintSql> keys;
   for (const bridge::TablePlan& table : plan_.tables) {
-    for (const bridge::ConstraintSql& check : bridge::check_sql(table, ddl)) {
-      if (!exists(check.table, check.name)) add_check(check, notes);
-    }
+    for (const bridge::ConstraintSql& check : bridge::check_sql(table, ddl)) make_check(check, notes);
     for (bridge::ConstraintSql& key : bridge::foreign_key_sql(table, ddl)) keys.push_back(std::move(key));
   }
   keys.insert(keys.end(), suspended_.begin(), suspended_.end());
   suspended_.clear();
-  keys.erase(std::remove_if(keys.begin(), keys.end(),
-                            [&](const bridge::ConstraintSql& key) { return exists(key.table, key.name); }),
-             keys.end());
+  // One that some rows do not pass stays NOT VALID: to try that anew each time would cost a read of its table.
+  const auto is_there = [&](const bridge::ConstraintSql& key) {
+    const Presence there = presence(key.table, key.name);
+    return there == Presence::kValid || (there == Presence::kNotValid && !resumes_);
+  };
+  keys.erase(std::remove_if(keys.begin(), keys.end(), is_there), keys.end());
   if (sending_) lock("pg_advisory_unlock_shared");
   sending_ = false;
-  if (keys.empty()) return notes;
+  if (keys.empty()) return true;
   if (lock("pg_try_advisory_lock") != "t") {
     notes.push_back("another run is sending rows: foreign keys are made by the next run");
-    return notes;
+    return false;
   }
   for (const bridge::ConstraintSql& key : keys) {
-    if (!exists(key.table, key.name)) add_foreign_key(key, notes);
+    if (!is_there(key)) make_foreign_key(key, notes);
   }
   lock("pg_advisory_unlock");
-  return notes;
+  return true;
 }
 
+// Another one may move the same sequence, and would see it where it was: one after the other.
 void move_identity(PostgresConnection& connection, const bridge::TablePlan& table, const std::string& schema,
                    const std::string& tenant) {
   const bridge::ColumnPlan* identity = table.identity();
   if (!identity && !table.integrated_objects) return;
   const std::string column = identity ? identity->name : "id";
   const std::string target = bridge::quote_qualified(schema, table.name);
-  connection.execute(
+  const std::string set =
       "SELECT pg_catalog.setval(s.name::regclass, greatest(copied.id, pg_catalog.pg_sequence_last_value(s.name), "
       "$3::bigint, 1)) FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS name) AS s, (SELECT max(" +
-          bridge::quote_identifier(column) + ") AS id FROM " + target + " WHERE " + bridge::quote_identifier(table.tenant_column) + " = $4) AS copied WHERE s.name IS NOT NULL",
-      {target, column, std::to_string(table.identity_floor), tenant});
+      bridge::quote_identifier(column) + ") AS id FROM " + target + " WHERE " +
+      bridge::quote_identifier(table.tenant_column) + " = $4) AS copied WHERE s.name IS NOT NULL";
+  const std::string floor = std::to_string(table.identity_floor);
+  const std::vector<PostgresParameter> lock_parameters{target}, parameters{target, column, floor, tenant};
+  const std::vector<PostgresStatement> statements{
+      {"SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.identity.' || $1, 0))",
+       lock_parameters},
+      {set, parameters}};
+  connection.execute_pipeline(statements);
 }
 
 }  // namespace rowhouse::detail

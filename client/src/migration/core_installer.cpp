@@ -32,7 +32,7 @@ bool is_permitted(PostgresConnection& connection, Install install) {
 
 // What an import writes to is younger than the core itself.
 void require_import_tables(PostgresConnection& connection, const std::string& core) {
-  if (connection.execute("SELECT pg_catalog.to_regclass('rowhouse.import_table') IS NOT NULL").value(0, 0) == "t")
+  if (connection.execute("SELECT pg_catalog.to_regprocedure('rowhouse.check_importable(text)') IS NOT NULL").value(0, 0) == "t")
     return;
   Diagnostics diagnostics;
   diagnostics.message = "rowhouse in the database (" + core + ") is too old to import into";

@@ -137,7 +137,7 @@ FileCopy::FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& sour
       connection_(run.connection(worker)),
       source_(source),
       profile_(profile),
-      place_{source.tenant, profile.file_name, run.options.schema} {}
+      place_{source.tenant, profile.file_name, run.options.schema, run.name} {}
 
 void FileCopy::copy() {
   const TenantLock lock(connection_, source_.tenant, run_.options);
@@ -152,10 +152,10 @@ void FileCopy::copy() {
     undo();
     throw;
   }
-  move_identities();
 }
 
-void FileCopy::add_to(std::vector<TableOutcome>& outcomes) const {
+std::vector<TableOutcome> FileCopy::outcomes() const {
+  std::vector<TableOutcome> outcomes;
   const auto add = [&](const TableOutcome& done) {
     for (TableOutcome& outcome : outcomes) {
       if (outcome.source_table != done.source_table) continue;
@@ -164,8 +164,11 @@ void FileCopy::add_to(std::vector<TableOutcome>& outcomes) const {
     }
     outcomes.push_back(done);
   };
-  for (const TableOutcome& outcome : unchanged_) add(outcome);
+  for (const std::vector<TableOutcome>* done : {&unchanged_, &settled_}) {
+    for (const TableOutcome& outcome : *done) add(outcome);
+  }
   for (const auto& work : works_) add(work->outcome);
+  return outcomes;
 }
 
 std::vector<TableWork*> FileCopy::tables_to_note() {
@@ -176,7 +179,9 @@ std::vector<TableWork*> FileCopy::tables_to_note() {
 
 // What the file has now, in the snapshot that is copied, beside what the ledger has now.
 void FileCopy::choose_work(const bridge::Source& file) {
-  const FileLook look = look_at(file, source_, run_.options, read_ledger(connection_, place_));
+  const FileLedger ledger = read_ledger(connection_, place_);
+  settle(ledger);
+  const FileLook look = look_at(file, source_, run_.options, ledger);
   unchanged_ = look.unchanged;
   for (const bridge::TablePlan& plan : run_.plan.tables) {
     const bridge::TableProfile* profile = find_table(profile_, plan);
@@ -185,6 +190,19 @@ void FileCopy::choose_work(const bridge::Source& file) {
     works_.push_back(
         std::make_unique<TableWork>(source_, file, profile->table, plan, *table, run_.options.schema));
     works_.back()->is_bound = run_.bound.count(plan.name) > 0;
+  }
+}
+
+void FileCopy::settle(const FileLedger& ledger) {
+  for (SentCommit& commit : std::exchange(commits_, {})) {
+    const auto entries = ledger.tables.find(commit.source_table);
+    const bool is_known = entries != ledger.tables.end() &&
+                          std::any_of(entries->second.begin(), entries->second.end(), [&](const LedgerChunk& entry) {
+                            return commit.comes ? entry.identity == *commit.comes : entry.id == commit.goes;
+                          });
+    if (is_known != commit.comes.has_value()) continue;
+    settled_.insert(settled_.end(), commit.outcomes.begin(), commit.outcomes.end());
+    commits_.push_back(std::move(commit));
   }
 }
 
@@ -238,8 +256,10 @@ void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& c
       forget_chunks(connection_, change.work.look.stale);
     }
     std::int64_t rejects = 0;
+    std::vector<const TableWork*> filled;
     for (TableChange& change : changes) {
       apply_chunks(file, putter, change);
+      if (change.outcome.rows > 0) filled.push_back(&change.work);
       rejects += change.outcome.rejected;
       if (run_.options.on_conflict == OnConflict::kFail && change.outcome.conflicts > 0)
         throw_error(bridge::kConflictState,
@@ -249,13 +269,29 @@ void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& c
                                         "--on-conflict source."});
     }
     run_.count_rejects(rejects);
+    move_identities(connection_, place_, filled);
     require_unchanged(file);
     connection_.commit();
+  } catch (const Error& error) {
+    if (error.in_doubt()) note_commit(changes);
+    connection_.rollback();
+    throw;
   } catch (...) {
     connection_.rollback();
     throw;
   }
+  note_commit(changes);
   for (TableChange& change : changes) add_counts(change.work.outcome, change.outcome);
+}
+
+void FileCopy::note_commit(const std::vector<TableChange>& changes) {
+  SentCommit& commit = commits_.emplace_back();
+  commit.source_table = changes.front().work.table.name;
+  commit.goes = changes.front().work.look.stale.front();
+  for (const TableChange& change : changes) {
+    commit.outcomes.push_back(change.work.outcome);  // names and no counts as yet
+    add_counts(commit.outcomes.back(), change.outcome);
+  }
 }
 
 void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change) {
@@ -360,8 +396,8 @@ void FileCopy::send(Batch batch) {
 void FileCopy::send_here(std::size_t worker, Batch& batch) {
   std::set<ForeignKeyInTheWay> fixed;
   for (;;) {
+    std::vector<TableOutcome> outcomes;
     try {
-      std::vector<TableOutcome> outcomes;
       send_batch(connection_of(worker), run_.options, place_, batch, fixed, [&](std::vector<TableOutcome>& done) {
         std::int64_t rejects = 0;
         for (const TableOutcome& outcome : done) rejects += outcome.rejected;
@@ -370,6 +406,7 @@ void FileCopy::send_here(std::size_t worker, Batch& batch) {
         outcomes = done;
       });
       const std::lock_guard lock(mutex_);
+      note_commit(batch, outcomes);
       for (const Batch::Part& part : batch.parts) committed_[part.work].push_back(part.chunk.identity.key_from);
       for (const TableOutcome& done : outcomes) {
         for (const auto& work : works_) {
@@ -379,9 +416,30 @@ void FileCopy::send_here(std::size_t worker, Batch& batch) {
       break;
     } catch (const ForeignKeyInTheWay& key) {
       if (!run_.suspend(key)) fixed.insert(key);
+    } catch (const Error& error) {
+      const std::lock_guard lock(mutex_);
+      if (error.in_doubt()) note_commit(batch, outcomes);
+      throw;
     }
   }
   for (const Batch::Part& part : batch.parts) run_.advance(source_, part.work->plan.name, part.chunk.identity.rows);
+}
+
+// Under the lock.
+void FileCopy::note_commit(const Batch& batch, const std::vector<TableOutcome>& outcomes) {
+  const Batch::Part& part = batch.parts.front();
+  SentCommit& commit = commits_.emplace_back();
+  commit.source_table = part.work->table.name;
+  commit.comes = part.chunk.identity;
+  for (const TableOutcome& done : outcomes) {
+    for (const auto& work : works_) {
+      if (work->table.name != done.source_table) continue;
+      TableOutcome& named = commit.outcomes.emplace_back(done);
+      named.tenant = work->outcome.tenant;
+      named.source = work->outcome.source;
+      named.table = work->outcome.table;
+    }
+  }
 }
 
 void FileCopy::wait_for_pieces() {
@@ -406,12 +464,6 @@ void FileCopy::record_empty_tables() {
   if (!noted_) note_tables(connection_, place_, tables_to_note());
   write_records(connection_, place_, records);
   connection_.commit();
-}
-
-void FileCopy::move_identities() {
-  for (const auto& work : works_) {
-    if (work->outcome.rows > 0) move_identity(connection_, work->plan, run_.options.schema, source_.tenant);
-  }
 }
 
 // What this call has brought of a file that turned out to be damaged, as long as nobody has changed it.

@@ -12,6 +12,7 @@ namespace rowhouse::detail {
 // What all copies of a run share. Thread-safe where it says so.
 struct CopyRun {
   const MigrationOptions& options;
+  const std::string& name;
   const bridge::Plan& plan;
   std::function<PostgresConnection&(std::size_t worker)> connection;  // of a worker
   Workers& workers;
@@ -29,6 +30,15 @@ struct CopyRun {
   void count_rejects(std::int64_t rejects);
 };
 
+// A transaction whose commit was sent. Whether the answer was lost, or the server with what it had not flushed: the ledger
+// tells what became of it.
+struct SentCommit {
+  std::string source_table;
+  std::optional<bridge::ChunkIdentity> comes;  // in the ledger if it is there
+  std::string goes;                            // an entry that is gone then; either of them is set
+  std::vector<TableOutcome> outcomes;          // what is true then
+};
+
 // Brings one file into PostgreSQL: what is new in batches, what changed in one transaction.
 class FileCopy {
  public:
@@ -38,14 +48,17 @@ class FileCopy {
   // Throws a SourceError when the file can't be read: nothing of what this call has brought is left then. After any other
   // error what was committed stays, and a later copy goes on from there.
   void copy();
-  // Adds what was done to outcomes of an earlier attempt at the same file, or to none.
-  void add_to(std::vector<TableOutcome>& outcomes) const;
+  // Those of earlier attempts at the same file, of which copy() counts what the ledger knows; then its own, too.
+  std::vector<SentCommit>& commits() { return commits_; }
+  // What was done, earlier attempts at the same file included.
+  std::vector<TableOutcome> outcomes() const;
 
  private:
   struct TableChange;
 
   std::vector<TableWork*> tables_to_note();
   void choose_work(const bridge::Source& file);
+  void settle(const FileLedger& ledger);
   void apply_differences(const bridge::Source& file);
   void apply_all(const bridge::Source& file, std::vector<TableChange>& changes);
   void apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change);
@@ -53,9 +66,10 @@ class FileCopy {
   void read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take);
   void send(Batch batch);
   void send_here(std::size_t worker, Batch& batch);
+  void note_commit(const Batch& batch, const std::vector<TableOutcome>& outcomes);
+  void note_commit(const std::vector<TableChange>& changes);
   void wait_for_pieces();
   void record_empty_tables();
-  void move_identities();
   PostgresConnection& connection_of(std::size_t worker) {
     return worker == worker_ ? connection_ : run_.connection(worker);
   }
@@ -69,7 +83,7 @@ class FileCopy {
   const LedgerPlace place_;
   const bridge::Source* file_ = nullptr;
   std::vector<std::unique_ptr<TableWork>> works_;
-  std::vector<TableOutcome> unchanged_;
+  std::vector<TableOutcome> unchanged_, settled_;
   bool registered_ = false;  // the tenant is there, committed
   bool noted_ = false;       // and what the tables look like
 
@@ -77,6 +91,7 @@ class FileCopy {
   std::condition_variable sent_;
   std::size_t under_way_ = 0;  // batches that others send
   std::exception_ptr failure_;
+  std::vector<SentCommit> commits_;
   std::set<ForeignKeyInTheWay> fixed_;
   std::map<const TableWork*, std::vector<std::string>> committed_;  // first keys of chunks that are in
 };

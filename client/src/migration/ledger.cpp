@@ -73,6 +73,16 @@ void write_rejects(PostgresConnection& connection, const LedgerPlace& place, con
   }
 }
 
+constexpr std::string_view kChunks =
+    "SELECT c.id, c.source_table, c.key_from, c.key_to, c.rows + c.rejected, c.digest, c.rejected, "
+    "EXISTS (SELECT FROM rowhouse.import_reject AS r WHERE r.chunk = c.id AND r.sqlstate = $4), "
+    "EXISTS (SELECT FROM rowhouse.import_reject AS r WHERE r.chunk = c.id AND r.sqlstate = '23505'), c.target_table, "
+    "EXISTS (SELECT FROM rowhouse.import_table AS t WHERE t.tenant = $1 AND t.source = $2 AND t.target_schema = $3 "
+    "AND t.unfinished IS NOT NULL) "
+    "FROM rowhouse.import_chunk AS c WHERE c.tenant = $1 AND c.source = $2 AND c.target_schema = $3 "
+    "AND pg_catalog.to_regclass(pg_catalog.format('%I.%I', c.target_schema, c.target_table)) IS NOT NULL "
+    "ORDER BY c.id";
+
 }  // namespace
 
 std::int64_t to_integer(std::optional<std::string_view> text) {
@@ -82,14 +92,10 @@ std::int64_t to_integer(std::optional<std::string_view> text) {
 }
 
 FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place) {
-  const PostgresResult rows = connection.execute(
-      "SELECT c.id, c.source_table, c.key_from, c.key_to, c.rows + c.rejected, c.digest, c.rejected, "
-      "EXISTS (SELECT FROM rowhouse.import_reject AS r WHERE r.chunk = c.id AND r.sqlstate = $4), "
-      "EXISTS (SELECT FROM rowhouse.import_reject AS r WHERE r.chunk = c.id AND r.sqlstate = '23505'), c.target_table "
-      "FROM rowhouse.import_chunk AS c WHERE c.tenant = $1 AND c.source = $2 AND c.target_schema = $3 "
-      "AND pg_catalog.to_regclass(pg_catalog.format('%I.%I', c.target_schema, c.target_table)) IS NOT NULL "
-      "ORDER BY c.id",
-      {place.tenant, place.source, place.schema, bridge::kConflictState});
+  const std::vector<PostgresParameter> tenant{place.tenant},
+      parameters{place.tenant, place.source, place.schema, bridge::kConflictState};
+  const std::vector<PostgresStatement> statements{{"SELECT rowhouse.check_importable($1)", tenant}, {kChunks, parameters}};
+  const PostgresResult rows = std::move(connection.execute_pipeline(statements).back());
   FileLedger ledger;
   const auto text = [&](std::size_t row, std::size_t column) {
     return std::string(rows.value(row, column).value_or(""));
@@ -102,6 +108,7 @@ FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place)
                                          text(i, 7) == "t",
                                          text(i, 8) == "t"});
     ledger.stamp += text(i, 0) + text(i, 5) + ' ';
+    ledger.is_unfinished = text(i, 10) == "t";
   }
   return ledger;
 }

@@ -18,6 +18,7 @@ struct LedgerPlace {
   std::string tenant;
   std::string source;  // file name without folder
   std::string schema;
+  std::string run;  // this one
 };
 
 // A chunk that an earlier run has brought.
@@ -34,9 +35,13 @@ struct LedgerChunk {
 struct FileLedger {
   std::map<std::string, std::vector<LedgerChunk>> tables;
   std::string stamp;
+  bool is_unfinished = false;  // a run has sent rows, and was cut off before it made indexes and keys
 };
 
-// Without entries whose table is gone.
+// A tenant was cut over: it lives in PostgreSQL.
+inline constexpr const char* kCutOverState = "RH003";
+
+// Without entries whose table is gone. Throws RH003 when the tenant's files are not to be imported any more.
 FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place);
 
 // What chunks say of their rows.

@@ -7,6 +7,7 @@
 #include "migration/constraints.hpp"
 #include "migration/core_installer.hpp"
 #include "migration/file_copy.hpp"
+#include "migration/source_tables.hpp"
 #include "migration/target_tables.hpp"
 #include "migration/target_views.hpp"
 
@@ -32,8 +33,9 @@ class Migration {
     look(sources);
     if (files_.size() == sources.size()) detail::require_used(files_, options_);
     while (!files_.empty() && !prepare()) look(sources);
+    unreadable_ = report_.failures.size();
     if (!files_.empty()) copy();
-    flush();
+    if (!flush()) throw_lost();
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return std::move(report_);
   }
@@ -88,26 +90,27 @@ class Migration {
     detail::FileLedger ledger;
     if (is_installed_) {
       const std::string name = source.path.substr(source.path.rfind('/') + 1);
-      ledger = detail::read_ledger(connection(worker), {source.tenant, name, options_.schema});
+      ledger = detail::read_ledger(connection(worker), {source.tenant, name, options_.schema, name_});
     }
     const bool is_new = ledger.tables.empty();
     detail::read_whole(source, options_, is_new && options_.check_integrity, [&](const bridge::Source& file) {
       if (!is_new && !looks_at_all_) {
         const detail::FileLook look = detail::look_at(file, source, options_, ledger);
         detail::require_unchanged(file);
-        if (note_look(source, look, mutex)) return;
+        if (note_look(source, look, ledger.is_unfinished, mutex)) return;
       }
       found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false)};
     });
   }
 
   // True when there is nothing to do.
-  bool note_look(const MigrationSource& source, const detail::FileLook& look, std::mutex& mutex) {
+  bool note_look(const MigrationSource& source, const detail::FileLook& look, bool is_unfinished, std::mutex& mutex) {
     const std::lock_guard lock(mutex);
     for (const std::string& table : look.gone)
       report_.notes.push_back("\"" + source.path + "\" has no table \"" + table +
                               "\" any more: its rows in PostgreSQL stay");
-    if (!look.tables.empty()) return false;
+    resumes_ |= is_unfinished;
+    if (!look.tables.empty() || is_unfinished) return false;
     report_.tables.insert(report_.tables.end(), look.unchanged.begin(), look.unchanged.end());
     return true;
   }
@@ -124,9 +127,9 @@ class Migration {
 
   void copy() {
     note_plan();
-    detail::Constraints constraints(main_, plan_, options_);
+    detail::Constraints constraints(main_, plan_, options_, name_, resumes_);
     constraints.begin_sending();
-    detail::CopyRun run{options_,     plan_, [this](std::size_t worker) -> auto& { return connection(worker); },
+    detail::CopyRun run{options_,     name_, plan_, [this](std::size_t worker) -> auto& { return connection(worker); },
                         workers_,     bound_tables(),
                         {},           &constraints,
                         {"copy", "", "", 0, 0, 0, files_.size()},
@@ -134,33 +137,62 @@ class Migration {
     for (const detail::ProfiledFile& file : files_) {
       for (const bridge::TableProfile& table : file.profile.tables) run.progress.rows_total += table.rows;
     }
-    workers_.run(files_.size(), [&](std::size_t item, std::size_t worker) { copy_file(run, files_[item], worker); });
+    copy_files(run);
     std::sort(report_.tables.begin(), report_.tables.end(), [](const TableOutcome& a, const TableOutcome& b) {
       return std::tie(a.tenant, a.source, a.source_table) < std::tie(b.tenant, b.source, b.source_table);
     });
-    if (!main_.usable()) main_ = connect();
     finish_tables();
-    for (std::string& note : constraints.finish()) report_.notes.push_back(std::move(note));
+    const bool is_finished = constraints.finish(report_.notes);
     for (std::string& note : detail::make_views(main_, plan_, options_)) report_.notes.push_back(std::move(note));
+    if (is_finished) detail::finish_run(main_, name_);
+  }
+
+  // A server that is lost takes along what it had not flushed, of files that were done, too: all are looked at once more then.
+  // The connection that has been there from the start tells.
+  void copy_files(detail::CopyRun& run) {
+    std::vector<bool> is_reported(files_.size());
+    for (int attempt = 1;; ++attempt) {
+      report_.failures.resize(unreadable_);
+      run.progress.files = 0;
+      workers_.run(files_.size(), [&](std::size_t item, std::size_t worker) { copy_file(run, item, worker, is_reported); });
+      if (flush()) return;
+      if (attempt == kAttempts) throw_lost();
+      reconnect();
+    }
+  }
+
+  void reconnect() {
+    for (int attempt = 1;; ++attempt) {
+      try {
+        main_ = connect();
+        return;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kConnection || attempt == kAttempts) throw;
+        pause(kReconnectPause * (1 << (attempt - 1)));
+      }
+    }
   }
 
   // A lost connection is made anew, and the file looked at again: what had been committed stands in the ledger.
-  void copy_file(detail::CopyRun& run, const detail::ProfiledFile& file, std::size_t worker) {
+  void copy_file(detail::CopyRun& run, std::size_t item, std::size_t worker, std::vector<bool>& is_reported) {
+    const detail::ProfiledFile& file = files_[item];
     std::vector<TableOutcome> outcomes;
     std::optional<FileFailure> failure;
     bool read_again = false;
+    std::vector<detail::SentCommit> commits;
     for (int attempt = 1;; ++attempt) {
       detail::check_interrupted(options_);
       std::optional<detail::FileCopy> copy;
       try {
         copy.emplace(run, worker, file.source, file.profile);
+        copy->commits() = std::exchange(commits, {});
         copy->copy();
-        copy->add_to(outcomes);
+        outcomes = copy->outcomes();
         break;
       } catch (const Error& error) {
         const auto* const unreadable = dynamic_cast<const detail::SourceError*>(&error);
         if (unreadable && unreadable->may_pass && !std::exchange(read_again, true)) continue;
-        if (copy && !unreadable) copy->add_to(outcomes);
+        if (copy) commits = std::move(copy->commits());
         if (error.kind() == ErrorKind::kConnection && attempt < kAttempts) {
           pause(kReconnectPause * (1 << (attempt - 1)));
           continue;
@@ -173,7 +205,8 @@ class Migration {
     const std::lock_guard lock(run.mutex);
     if (failure) {
       report_.failures.push_back(*std::move(failure));
-    } else {
+    } else if (!is_reported[item]) {  // what came once more was counted before
+      is_reported[item] = true;
       report_.tables.insert(report_.tables.end(), outcomes.begin(), outcomes.end());
     }
     ++run.progress.files;
@@ -211,7 +244,7 @@ class Migration {
   void finish_tables() {
     std::set<std::string> filled;
     for (const TableOutcome& outcome : report_.tables) {
-      if (outcome.rows + outcome.updated + outcome.deleted > 0) filled.insert(outcome.table);
+      if (outcome.rows + outcome.updated + outcome.deleted > 0 || resumes_) filled.insert(outcome.table);
     }
     detail::report_progress(options_, {"index", "", "", 0, 0, 0, 0});
     std::mutex mutex;
@@ -232,10 +265,25 @@ class Migration {
     });
   }
 
-  // Whatever was committed so far is on disk when this returns.
-  void flush() {
-    if (is_installed_ || !files_.empty())
+  // Whatever was committed so far is on disk when this returns true; false when the connection was lost.
+  bool flush() {
+    if (!is_installed_ && files_.empty()) return true;
+    try {
+      main_.begin();
+      main_.execute("SELECT pg_catalog.set_config('synchronous_commit', 'local', true) "
+                    "WHERE pg_catalog.current_setting('synchronous_commit') = 'off'");
       main_.execute("SELECT pg_catalog.pg_logical_emit_message(true, 'rowhouse', 'imported')");
+      main_.commit();
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kConnection && !error.in_doubt()) throw;
+      return false;
+    }
+  }
+
+  [[noreturn]] static void throw_lost() {
+    const std::string message = "the connection to PostgreSQL was lost before everything was on disk";
+    throw_error("08006", message, Diagnostics{.message = message, .hint = "Run the same command again: it goes on."});
   }
 
   const Url target_;
@@ -243,9 +291,12 @@ class Migration {
   detail::Workers workers_;
   detail::PostgresConnection main_;
   std::vector<std::optional<detail::PostgresConnection>> connections_;
+  const std::string name_ = detail::new_run();
   bool is_installed_ = false;
   bool looks_at_all_ = false;  // a type is chosen that a table has not yet: its files are planned although nothing changed
+  bool resumes_ = false;  // what an earlier run has left undone
   std::vector<detail::ProfiledFile> files_;
+  std::size_t unreadable_ = 0;  // failures of before the copy
   bridge::Plan plan_;
   std::vector<std::string> table_notes_;
   MigrationReport report_;

@@ -1,23 +1,34 @@
 #include "migration/source_tables.hpp"
 
+#include <random>
+
 #include "bridge/source_table.hpp"
 
 namespace rowhouse::detail {
 
 void write_source_table(PostgresConnection& connection, const std::string& tenant, const std::string& source_name,
-                        const bridge::Table& table, const bridge::TablePlan& plan, const std::string& schema) {
+                        const bridge::Table& table, const bridge::TablePlan& plan, const std::string& schema,
+                        const std::string& run) {
   const std::string sql = bridge::source_sql(table), columns = bridge::source_columns(table, plan);
   const std::string sequence = std::to_string(table.sequence);
   connection.execute(
       "INSERT INTO rowhouse.import_table AS t "
-      "(tenant, source, source_table, target_schema, target_table, source_sql, columns, sequence) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+      "(tenant, source, source_table, target_schema, target_table, source_sql, columns, sequence, unfinished) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
       "ON CONFLICT (tenant, source, source_table, target_schema) DO UPDATE SET target_table = excluded.target_table, "
-      "source_sql = excluded.source_sql, columns = excluded.columns, sequence = excluded.sequence "
-      "WHERE ROW(t.target_table, t.source_sql, t.columns, t.sequence) IS DISTINCT FROM "
-      "ROW(excluded.target_table, excluded.source_sql, excluded.columns, excluded.sequence)",
+      "source_sql = excluded.source_sql, columns = excluded.columns, sequence = excluded.sequence, "
+      "unfinished = excluded.unfinished",
       {tenant, source_name, table.name, schema, plan.name, sql, columns,
-       table.autoincrement ? PostgresParameter(sequence) : PostgresParameter()});
+       table.autoincrement ? PostgresParameter(sequence) : PostgresParameter(), run});
+}
+
+std::string new_run() {
+  std::random_device random;
+  return std::to_string(random()) + "." + std::to_string(random());
+}
+
+void finish_run(PostgresConnection& connection, const std::string& run) {
+  connection.execute("UPDATE rowhouse.import_table SET unfinished = NULL WHERE unfinished = $1", {run});
 }
 
 }  // namespace rowhouse::detail

@@ -27,6 +27,12 @@ StatusReport status(const Url& target, std::size_t reject_limit) {
                              std::stoll("0" + text(chunks, i, 4)), std::stoll("0" + text(chunks, i, 5)),
                              text(chunks, i, 6)});
   }
+  // A core of before the cut-over has none.
+  const detail::PostgresResult cut_over = connection.execute(
+      "SELECT t ->> 'id', pg_catalog.to_char((t ->> 'cut_over_at')::timestamptz AT TIME ZONE 'UTC', "
+      "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM (SELECT pg_catalog.to_jsonb(tenant) FROM rowhouse.tenant) AS r (t) "
+      "WHERE t ->> 'cut_over_at' IS NOT NULL ORDER BY t ->> 'id' COLLATE \"C\"");
+  for (std::size_t i = 0; i < cut_over.rows(); ++i) report.cut_over.push_back({text(cut_over, i, 0), text(cut_over, i, 1)});
   const std::string limit = std::to_string(reject_limit);
   const detail::PostgresResult rejects = connection.execute(
       "SELECT tenant, source, source_table, key, column_name, sqlstate, reason FROM rowhouse.import_reject "
@@ -43,11 +49,12 @@ std::vector<TenantRow> list_tenants(const Url& target) {
   detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
   detail::require_core(connection, target);
   const detail::PostgresResult rows = connection.execute(
-      "SELECT id, status, pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
-      "FROM rowhouse.list_tenants()");
+      "SELECT id, status, pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), "
+      "pg_catalog.to_char((pg_catalog.to_jsonb(t) ->> 'cut_over_at')::timestamptz AT TIME ZONE 'UTC', "
+      "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM rowhouse.list_tenants() AS t");
   std::vector<TenantRow> tenants;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    tenants.push_back({text(rows, i, 0), text(rows, i, 1), text(rows, i, 2)});
+    tenants.push_back({text(rows, i, 0), text(rows, i, 1), text(rows, i, 2), text(rows, i, 3)});
   }
   return tenants;
 }
@@ -80,6 +87,10 @@ void suspend_tenant(const Url& target, const std::string& id) {
 
 void resume_tenant(const Url& target, const std::string& id) {
   change_tenant(target, "SELECT rowhouse.resume_tenant($1)", {id});
+}
+
+void reopen_tenant(const Url& target, const std::string& id) {
+  change_tenant(target, "SELECT rowhouse.reopen_tenant($1)", {id});
 }
 
 std::vector<TenantRows> rename_tenant(const Url& target, const std::string& id, const std::string& new_id) {

@@ -29,8 +29,8 @@ using Fields = std::vector<std::optional<std::string>>;
 class TableComparison {
  public:
   TableComparison(const bridge::Source& file, const bridge::Table& table, const bridge::TablePlan& plan,
-                  std::set<std::string> rejected, VerifiedTable& result)
-      : plan_(plan), rejected_(std::move(rejected)), result_(result) {
+                  std::set<std::string> rejected, std::set<std::string> conflicts, VerifiedTable& result)
+      : plan_(plan), rejected_(std::move(rejected)), conflicts_(std::move(conflicts)), result_(result) {
     std::vector<std::string> read;
     std::vector<bridge::OrderColumn> order;
     for (const std::string& name : plan.primary_key) {
@@ -57,6 +57,7 @@ class TableComparison {
     }
     if (!more_ || order_against(target) != 0) {
       ++result_.unexpected;
+      result_.changed += is_changed(target);
       example(unexpected_, "key " + printed_key(target), "is not in the file");
       return;
     }
@@ -70,6 +71,7 @@ class TableComparison {
     for (; more_; advance()) miss();
     result_.elsewhere = std::min(elsewhere, result_.unexpected);
     result_.unexpected -= result_.elsewhere;
+    result_.changed = std::min(result_.changed, result_.different + result_.missing + result_.unexpected);
     if (result_.unexpected == 0) return;
     for (const std::string& one : unexpected_) {
       if (result_.examples.size() < kExamples) result_.examples.push_back(one);
@@ -122,10 +124,15 @@ class TableComparison {
       example(result_.examples, "key " + reader_->key(), "differs in column \"" + column.name + "\"");
     }
     ++(equal ? result_.rows : result_.different);
+    if (!equal) result_.changed += is_changed(target);
   }
+
+  // The last field, behind the plan's columns, says whether an import has written the row.
+  static bool is_changed(const Fields& target) { return target.back() != "t"; }
 
   void miss() {
     ++result_.missing;
+    result_.changed += conflicts_.count(reader_->key()) > 0;  // deleted there, and told so
     example(result_.examples, "key " + reader_->key(), "is not in PostgreSQL");
   }
 
@@ -140,7 +147,7 @@ class TableComparison {
   }
 
   const bridge::TablePlan& plan_;
-  std::set<std::string> rejected_;
+  std::set<std::string> rejected_, conflicts_;
   VerifiedTable& result_;
   std::vector<std::string> unexpected_;
   std::unique_ptr<bridge::RowReader> reader_;
@@ -274,7 +281,7 @@ class Verification {
                                  bridge::sql_name(column.type) + ", not " + bridge::sql_name(*column.wider) +
                                  " as --types says");
     }
-    TableComparison comparison(file, profile.table, table, rejected_keys(result), result);
+    TableComparison comparison(file, profile.table, table, keys_set_aside(result, "<>"), keys_set_aside(result, "="), result);
     Fields fields;
     std::int64_t rows = 0;
     connection_.copy_out(select(table, result.tenant), [&](std::string_view line) {
@@ -301,10 +308,11 @@ class Verification {
     return std::stoll(std::string(rows.value(0, 0).value_or("0")));
   }
 
-  std::set<std::string> rejected_keys(const VerifiedTable& table) const {
+  // Those of conflicts (`which` is =) or all others (<>).
+  std::set<std::string> keys_set_aside(const VerifiedTable& table, const std::string& which) const {
     const detail::PostgresResult rows = connection_.execute(
         "SELECT key FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3 "
-        "AND sqlstate <> $4",
+        "AND sqlstate " + which + " $4",
         {table.tenant, table.source, table.source_table, bridge::kConflictState});
     std::set<std::string> keys;
     for (std::size_t i = 0; i < rows.rows(); ++i) keys.emplace(rows.value(i, 0).value_or(""));
@@ -321,7 +329,12 @@ class Verification {
       order += (order.empty() ? " ORDER BY " : ", ") + bridge::quote_identifier(name);
       if (table.find(name)->type == bridge::PgType::text) order += " COLLATE \"C\"";
     }
-    const detail::PostgresResult literal = connection_.execute("SELECT pg_catalog.quote_literal($1::text)", {tenant});
+    const detail::PostgresResult literal = connection_.execute(
+        "SELECT pg_catalog.quote_literal($1::text), pg_catalog.quote_literal(ARRAY(SELECT DISTINCT writer.xid::text "
+        "FROM rowhouse.import_chunk, unnest(xids) AS writer (xid) WHERE tenant = $1 AND target_schema = $2 "
+        "AND target_table = $3))",
+        {tenant, options_.schema, table.name});
+    columns += ", xmin = ANY (" + std::string(literal.value(0, 1).value_or("")) + "::xid[])";
     return "COPY (SELECT " + columns + " FROM " + bridge::quote_qualified(options_.schema, table.name) + " WHERE " +
            bridge::quote_identifier(table.tenant_column) + " = " + std::string(literal.value(0, 0).value_or("")) +
            order + ") TO STDOUT";
@@ -358,11 +371,15 @@ detail::PostgresConnection connect_to_compare(const Url& target) {
 }  // namespace
 
 bool VerifyReport::equal() const {
-  if (!failures.empty()) return false;
-  for (const VerifiedTable& table : tables) {
-    if (table.different + table.missing + table.unexpected > 0) return false;
-  }
-  return true;
+  return failures.empty() && std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) {
+           return table.different + table.missing + table.unexpected == 0;
+         });
+}
+
+bool VerifyReport::is_copied() const {
+  return failures.empty() && std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) {
+           return table.different + table.missing + table.unexpected == table.changed;
+         });
 }
 
 VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options) {
