@@ -66,6 +66,7 @@ class Link:
             try:
                 if reset and end is self.client:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    end.shutdown(socket.SHUT_RD)  # a thread that waits for it would keep it open
                     end.close()
                 else:
                     end.shutdown(socket.SHUT_RDWR)
