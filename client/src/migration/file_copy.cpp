@@ -1,84 +1,16 @@
 #include "migration/file_copy.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 #include "bridge/difference.hpp"
+#include "migration/batch_channel.hpp"
+#include "migration/tenant_lock.hpp"
 
 namespace rowhouse::detail {
 namespace {
 
 constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 constexpr std::size_t kRemovalsAtOnce = 10000;
-constexpr auto kLockPoll = std::chrono::milliseconds(50);
-
-// At most one batch waits between the thread that reads and the one that sends.
-class BatchChannel {
- public:
-  // False when the taker has given up.
-  bool put(Batch batch) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !waiting_ || closed_; });
-    if (closed_) return false;
-    waiting_ = std::move(batch);
-    changed_.notify_all();
-    return true;
-  }
-  // Nothing behind the last; what the reader has thrown.
-  std::optional<Batch> take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ || closed_; });
-    std::optional<Batch> batch = std::move(waiting_);
-    waiting_.reset();
-    changed_.notify_all();
-    if (!batch && failure_) std::rethrow_exception(failure_);
-    return batch;
-  }
-  void close(std::exception_ptr failure = nullptr) {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    if (failure) failure_ = failure;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<Batch> waiting_;
-  bool closed_ = false;
-  std::exception_ptr failure_;
-};
-
-// One import of a tenant at a time, in this run and in others: the next sees what the one before has written.
-class TenantLock {
- public:
-  TenantLock(PostgresConnection& connection, const std::string& tenant, const MigrationOptions& options)
-      : connection_(connection), tenant_(tenant) {
-    while (call("pg_try_advisory_lock") != "t") {
-      check_interrupted(options);
-      std::this_thread::sleep_for(kLockPoll);
-    }
-  }
-  ~TenantLock() {
-    try {
-      call("pg_advisory_unlock");
-    } catch (const Error&) {
-      // The connection is lost, and the lock with it.
-    }
-  }
-  TenantLock(const TenantLock&) = delete;
-
- private:
-  std::string call(const char* function) {
-    const PostgresResult result = connection_.execute(
-        "SELECT pg_catalog." + std::string(function) + "(pg_catalog.hashtextextended('rowhouse.import.' || $1, 0))",
-        {tenant_});
-    return std::string(result.value(0, 0).value_or(""));
-  }
-
-  PostgresConnection& connection_;
-  const std::string tenant_;
-};
 
 void add_counts(TableOutcome& to, const TableOutcome& done) {
   to.rows += done.rows;
@@ -91,34 +23,6 @@ void add_counts(TableOutcome& to, const TableOutcome& done) {
 }
 
 }  // namespace
-
-void CopyRun::advance(const MigrationSource& source, const std::string& table, std::int64_t rows) {
-  const std::lock_guard lock(mutex);
-  progress.tenant = source.tenant;
-  progress.table = table;
-  progress.rows += rows;
-  report_progress(options, progress);
-}
-
-bool CopyRun::suspend(const ForeignKeyInTheWay& key) {
-  const std::lock_guard lock(mutex);
-  return constraints->suspend(key.table, key.constraint);
-}
-
-void CopyRun::suspend_actions_on(const std::vector<std::string>& tables) {
-  const std::lock_guard lock(mutex);
-  constraints->suspend_actions_on(tables);
-}
-
-void CopyRun::count_rejects(std::int64_t rejects) {
-  const std::lock_guard lock(mutex);
-  rejected += rejects;
-  if (!options.max_rejects || rejected <= static_cast<std::int64_t>(*options.max_rejects)) return;
-  throw_error(kTooManyRejectsState,
-              std::to_string(rejected) + " rows would be set aside, " + std::to_string(*options.max_rejects) +
-                  " are allowed",
-              Diagnostics{.hint = "See why with rowhouse plan, or allow more with --max-rejects."});
-}
 
 // A table whose earlier rows have to be compared with what the file holds now.
 struct FileCopy::TableChange {
