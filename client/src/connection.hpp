@@ -47,6 +47,9 @@ struct Call {
   const RowSink* sink = nullptr;                   // takes the rows; null: the result has them
 };
 
+// What a statement fails with when somebody else has the lock that it needs.
+inline constexpr std::string_view kLockIsTaken = "55P03";
+
 // What Session and Transaction need of a database.
 class Connection {
  public:
@@ -73,6 +76,9 @@ class Connection {
   virtual void ping() = 0;             // asks; throws when there is no answer in time
   virtual void reset() = 0;            // session state as after connecting
   virtual void cancel() noexcept = 0;
+  // True: a lock that is taken is not waited for, but an error (55P03) that leaves the transaction as it was, so that
+  // the caller can try again without holding a thread meanwhile.
+  virtual void caller_waits(bool) noexcept {}
 
   // The pool's notes.
   Clock::time_point made = Clock::now();

@@ -48,14 +48,16 @@ bool is_null(const Value& value) { return std::holds_alternative<std::monostate>
 
 }  // namespace
 
-CopyRows::CopyRows(Lease& lease, const CopyTarget& target) : names_(target.columns) {
-  if (names_.empty()) throw_error("22023", "COPY wants at least one column");
-  const std::string table = table_of(target);
-  const std::array<Value, 1> parameter{table};
-  const Result known = lease.execute(
+Statement CopyRows::types_of(const CopyTarget& target) {
+  if (target.columns.empty()) throw_error("22023", "COPY wants at least one column");
+  return {
       "SELECT a.attname, a.atttypid::bigint FROM pg_catalog.pg_attribute AS a"
       " WHERE a.attrelid = $1::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped",
-      parameter);
+      {table_of(target)}};
+}
+
+CopyRows::CopyRows(const CopyTarget& target, const Result& known) : names_(target.columns) {
+  const std::string table = table_of(target);
   bool all = true;
   for (const std::string& name : names_) {
     std::uint32_t oid = 0;
@@ -149,57 +151,27 @@ void CopyRows::append_binary(std::string& out, std::size_t column, const Value& 
   bridge::append_binary(out, types_[column], plain);
 }
 
-namespace {
-
-// The rows of a source as a stream of bytes, made as they are sent.
-class CopySource {
- public:
-  CopySource(const CopyRows& rows, const RowSource& next) : rows_(rows), next_(next) { rows_.append_header(pending_); }
-
-  std::size_t fill(std::span<char> buffer) {
-    while (!ended_ && pending_.size() - sent_ < buffer.size()) {
-      row_.clear();
-      if (next_(row_)) {
-        rows_.append(pending_, row_);
-      } else {
-        rows_.append_end(pending_);
-        ended_ = true;
-      }
+std::size_t CopySource::fill(std::span<char> buffer) {
+  while (!ended_ && pending_.size() - sent_ < buffer.size()) {
+    row_.clear();
+    if (next_(row_)) {
+      rows_.append(pending_, row_);
+    } else {
+      rows_.append_end(pending_);
+      ended_ = true;
     }
-    const std::size_t size = std::min(buffer.size(), pending_.size() - sent_);
-    std::memcpy(buffer.data(), pending_.data() + sent_, size);
-    sent_ += size;
-    if (sent_ == pending_.size()) pending_.clear(), sent_ = 0;
-    return size;
   }
-
- private:
-  const CopyRows& rows_;
-  const RowSource& next_;
-  std::vector<Value> row_;
-  std::string pending_;
-  std::size_t sent_ = 0;  // of pending_
-  bool ended_ = false;
-};
-
-std::size_t insert_rows(Lease& lease, const CopyTarget& target, const RowSource& next) {
-  std::string sql = "INSERT INTO " + table_of(target) + " (" + list(target.columns) + ") VALUES (";
-  for (std::size_t i = 1; i <= target.columns.size(); ++i) sql += (i > 1 ? ", $" : "$") + std::to_string(i);
-  sql += ')';
-  std::vector<Value> row;
-  for (std::size_t rows = 0;; ++rows, row.clear()) {
-    if (!next(row)) return rows;
-    lease.execute(sql, row);
-  }
+  const std::size_t size = std::min(buffer.size(), pending_.size() - sent_);
+  std::memcpy(buffer.data(), pending_.data() + sent_, size);
+  sent_ += size;
+  if (sent_ == pending_.size()) pending_.clear(), sent_ = 0;
+  return size;
 }
 
-}  // namespace
-
-std::size_t copy_in(Lease& lease, const CopyTarget& target, const RowSource& next) {
-  if (lease.connection().database() == Database::kSqlite) return insert_rows(lease, target, next);
-  const CopyRows rows(lease, target);
-  CopySource source(rows, next);
-  return lease.copy_in(rows.sql(), [&](std::span<char> buffer) { return source.fill(buffer); });
+std::string insert_statement(const CopyTarget& target) {
+  std::string sql = "INSERT INTO " + table_of(target) + " (" + list(target.columns) + ") VALUES (";
+  for (std::size_t i = 1; i <= target.columns.size(); ++i) sql += (i > 1 ? ", $" : "$") + std::to_string(i);
+  return sql + ')';
 }
 
 }  // namespace rowhouse::detail

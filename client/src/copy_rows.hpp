@@ -5,15 +5,18 @@
 #include <vector>
 
 #include "bridge/types.hpp"
-#include "lease.hpp"
+#include "connection.hpp"
+#include "rowhouse/table_statements.hpp"
 
 namespace rowhouse::detail {
 
 // A table's columns and how values get into them by COPY: binary when the bridge knows every type, else as text.
 class CopyRows {
  public:
-  // Looks the types up. 42P01 and 42703 for what is not there.
-  CopyRows(Lease& lease, const CopyTarget& target);
+  // What to ask the database before: the types of the table's columns.
+  static Statement types_of(const CopyTarget& target);
+  // 42703 for a column that is not there.
+  CopyRows(const CopyTarget& target, const Result& types);
 
   const std::string& sql() const noexcept { return sql_; }
   void append_header(std::string& out) const;
@@ -29,7 +32,23 @@ class CopyRows {
   std::string sql_;
 };
 
-// Writes what `next` fills into rows; their number.
-std::size_t copy_in(Lease& lease, const CopyTarget& target, const RowSource& next);
+// The rows of a source as a stream of bytes, made as they are sent.
+class CopySource {
+ public:
+  CopySource(const CopyRows& rows, const RowSource& next) : rows_(rows), next_(next) { rows_.append_header(pending_); }
+  // Writes to the buffer and returns how much; 0 is the end.
+  std::size_t fill(std::span<char> buffer);
+
+ private:
+  const CopyRows& rows_;
+  const RowSource& next_;
+  std::vector<Value> row_;
+  std::string pending_;
+  std::size_t sent_ = 0;  // of pending_
+  bool ended_ = false;
+};
+
+// For databases without COPY: the statement that inserts one row.
+std::string insert_statement(const CopyTarget& target);
 
 }  // namespace rowhouse::detail

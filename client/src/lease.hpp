@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "connection.hpp"
+#include "lease_state.hpp"
 
 namespace rowhouse::detail {
 
@@ -31,23 +31,20 @@ struct Writes {
 class Lease {
  public:
   Lease(std::shared_ptr<Pool> pool, std::unique_ptr<Connection> connection, Identity identity = {},
-        std::shared_ptr<Writes> writes = nullptr) noexcept
+        std::shared_ptr<Writes> writes = nullptr)
       : pool_(std::move(pool)),
         connection_(std::move(connection)),
-        identity_(std::move(identity)),
+        state_(pool_->options(), std::move(identity)),
         writes_(std::move(writes)) {}
-  ~Lease() { pool_->give_back(std::move(connection_), touched_); }
+  ~Lease() { pool_->give_back(std::move(connection_), state_.touched); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
   Connection& connection() noexcept { return *connection_; }
+  Database database() const noexcept { return connection_->database(); }
   const DatabaseOptions& options() const noexcept { return pool_->options(); }
-  // The tenant of the open transaction, else of the session.
-  const std::optional<std::string>& tenant() const noexcept {
-    return in_transaction_ ? transaction_tenant_ : identity_.tenant;
-  }
-  // Tells the open transaction from all others of this lease; 0 when none is open.
-  std::uint64_t open_transaction() const noexcept { return in_transaction_ ? transactions_ : 0; }
+  const std::optional<std::string>& tenant() const noexcept { return state_.tenant(); }
+  std::uint64_t open_transaction() const noexcept { return state_.open_transaction(); }
 
   void begin(const TransactionOptions& options);
   void commit();
@@ -63,37 +60,30 @@ class Lease {
     return connection_->copy_in(sql, fill);
   }
   std::size_t copy_out(std::string_view sql, const std::function<void(std::string_view)>& take) {
-    touched_ = true;
+    state_.touched = true;
     return connection_->copy_out(sql, take);
   }
   // A statement of the caller's: may leave anything.
   Result execute_foreign(std::string_view sql, std::span<const Value> parameters, const CallOptions& options) {
-    touched_ = true;
+    state_.touched = true;
     return execute(sql, parameters, options);
   }
   std::size_t for_each_foreign(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
                                const CallOptions& options) {
-    touched_ = true;
+    state_.touched = true;
     return for_each(sql, parameters, take, options);
   }
 
  private:
   Result run(Call call, const CallOptions& options);
-  CallLimits limits(const CallOptions& options) const;
   void note_write() noexcept {
     if (writes_) ++writes_->done;
   }
 
   std::shared_ptr<Pool> pool_;
   std::unique_ptr<Connection> connection_;
-  Identity identity_;
+  LeaseState state_;
   std::shared_ptr<Writes> writes_;  // null: nobody asks
-  std::optional<std::string> transaction_tenant_;
-  CallLimits transaction_limits_;
-  std::uint64_t transactions_ = 0;
-  bool in_transaction_ = false;
-  bool read_only_ = false;  // the transaction
-  bool touched_ = false;
 };
 
 struct LeaseAccess {

@@ -6,64 +6,6 @@
 #include "rowhouse/error.hpp"
 
 namespace rowhouse::detail {
-namespace {
-
-using Clock = Connection::Clock;
-
-constexpr std::size_t kMostConnections = 10'000;
-constexpr std::chrono::milliseconds kPingTimeout{5'000};
-
-void require(bool right, const std::string& message) {
-  if (!right) throw ConfigurationError(message);
-}
-
-}  // namespace
-
-void validate(const DatabaseOptions& options) {
-  require(options.max_connections >= 1 && options.max_connections <= kMostConnections,
-          "max_connections is " + std::to_string(options.max_connections) + ", allowed are 1 to 10000");
-  require(options.min_connections <= options.max_connections,
-          "min_connections is " + std::to_string(options.min_connections) + ", more than max_connections, which is " +
-              std::to_string(options.max_connections));
-  const std::pair<const char*, std::chrono::milliseconds> durations[] = {
-      {"checkout_timeout", options.checkout_timeout}, {"connect_timeout", options.connect_timeout},
-      {"idle_timeout", options.idle_timeout},         {"max_lifetime", options.max_lifetime},
-      {"health_check", options.health_check},         {"statement_timeout", options.statement_timeout},
-      {"call_timeout", options.call_timeout},         {"slow_statement", options.slow_statement},
-      {"max_replica_lag", options.max_replica_lag}};
-  for (const auto& [name, duration] : durations) require(duration.count() >= 0, std::string(name) + " is negative");
-  require(options.busy_timeout.count() >= 0 && options.busy_timeout.count() <= 3'600'000,
-          "busy_timeout is not between 0 and one hour");
-  require(!options.schema.empty(), "schema is empty");
-}
-
-DatabaseOptions fitted(const Url& url, DatabaseOptions options) {
-  validate(options);
-  require(url.is_sqlite() || url.is_postgresql(),
-          "no database of this kind: the URL's scheme is " + url.scheme() + ", known are sqlite and postgresql");
-  if (url.is_sqlite() && url.database().empty()) {  // each connection would have a database of its own
-    options.min_connections = options.max_connections = 1;
-    options.max_lifetime = options.idle_timeout = {};
-  }
-  return options;
-}
-
-ObservedDatabase observed_database(const Url& url) {
-  ObservedDatabase database;
-  database.system_name = url.scheme();
-  database.name = url.database();
-  if (!url.hosts().empty()) {
-    database.server_address = url.hosts().front().name;
-    const std::string& port = url.hosts().front().port;
-    if (!port.empty()) database.server_port = std::stoi(port);
-  }
-  for (const auto& [name, value] : url.parameters()) {
-    if (name == "dbname") database.name = value;
-    if (name == "host") database.server_address = value;
-  }
-  return database;
-}
-
 std::unique_ptr<Connection> connect(const Url& url, const DatabaseOptions& options, const ObservedDatabase& observed) {
   const auto start = Clock::now();
   const auto tell = [&](const Error* error) {
@@ -109,8 +51,7 @@ void ConnectionPool::wait_for_permit(const std::stop_token& stop) {
     if (error) throw *error;
   };
   if (waiters_.size() >= options_.max_waiting && options_.checkout_timeout.count() > 0) {
-    end(Error("53300", std::to_string(waiters_.size()) + " callers wait for a connection already",
-              {.hint = "Return sessions sooner, or raise max_connections or max_waiting."}));
+    end(too_many_waiting(waiters_.size()));
   }
   Waiter waiter;
   const auto place = waiters_.insert(waiters_.end(), &waiter);
@@ -118,10 +59,7 @@ void ConnectionPool::wait_for_permit(const std::stop_token& stop) {
   if (waiter.granted) return end(std::nullopt);
   waiters_.erase(place);
   if (stop.stop_requested()) end(Error("57014", "the caller has asked to stop"));
-  end(Error("53300",
-            "no connection came free within " + std::to_string(options_.checkout_timeout.count()) + " ms: all " +
-                std::to_string(options_.max_connections) + " are in use",
-            {.hint = "Return sessions sooner, or raise max_connections."}));
+  end(none_came_free(options_));
 }
 
 void ConnectionPool::give_permit_back() noexcept {
@@ -150,10 +88,8 @@ std::unique_ptr<Connection> ConnectionPool::take_idle() {
 }
 
 bool ConnectionPool::is_fit(Connection& connection) const noexcept {
-  const auto now = Clock::now();
-  if (options_.max_lifetime.count() > 0 && now - connection.made > options_.max_lifetime) return false;
-  if (!connection.usable()) return false;
-  if (options_.health_check.count() == 0 || now - connection.returned <= options_.health_check) return true;
+  if (is_too_old(connection.made, options_) || !connection.usable()) return false;
+  if (!is_to_be_asked(connection.returned, options_)) return true;
   try {
     connection.set_limits({.timeout = kPingTimeout});
     connection.ping();
@@ -166,13 +102,12 @@ bool ConnectionPool::is_fit(Connection& connection) const noexcept {
 void ConnectionPool::give_back(std::unique_ptr<Connection> connection, bool touched) noexcept {
   Closing closing;
   try {
-    const auto now = Clock::now();
     connection->set_limits({.timeout = kPingTimeout});
     connection->rollback();
-    const bool old = options_.max_lifetime.count() > 0 && now - connection->made > options_.max_lifetime;
+    const bool old = is_too_old(connection->made, options_);
     if (!old && touched && options_.reset_on_return && !options_.transaction_pooler) connection->reset();
     if (!old && connection->usable()) {
-      connection->returned = now;
+      connection->returned = Clock::now();
       const std::lock_guard lock(mutex_);
       idle_.push_back(std::move(connection));
       close_long_idle(closing);

@@ -10,14 +10,10 @@
 #include <vector>
 
 #include "lease.hpp"
+#include "pool_options.hpp"
 
 namespace rowhouse::detail {
 
-// Throws ConfigurationError for options out of range.
-void validate(const DatabaseOptions& options);
-// Throws ConfigurationError for a URL of another kind. A database in memory has one connection.
-DatabaseOptions fitted(const Url& url, DatabaseOptions options);
-ObservedDatabase observed_database(const Url& url);
 std::unique_ptr<Connection> connect(const Url& url, const DatabaseOptions& options, const ObservedDatabase& observed);
 
 // The connections of one manager to one server. Thread-safe.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rowhouse/error.hpp"
+#include "sql_text.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -133,6 +134,22 @@ PostgresOptions postgres_options(const DatabaseOptions& options) {
   }
   return postgres;
 }
+
+std::chrono::milliseconds session_timeout(const DatabaseOptions& options) {
+  return options.transaction_pooler ? options.statement_timeout : std::chrono::milliseconds(0);
+}
+
+bool is_server_copy(const Call& call) {
+  return call.parameters.empty() && call.sink == nullptr && first_keyword(call.sql) == "COPY";
+}
+
+void check_committed(const PostgresResult& answer) {
+  if (answer.command_tag() != "ROLLBACK") return;
+  throw_error("25P02", "the transaction was rolled back, because a statement in it had failed",
+              {.hint = "Let the statement's own error end the transaction, or use a savepoint."});
+}
+
+bool tells_of_demotion(const Error& error, bool read_only) { return error.sqlstate() == "25006" && !read_only; }
 
 std::string value_text(const Value& value) { return std::visit(ToText{}, value.held()); }
 

@@ -11,6 +11,7 @@
 #include "connection.hpp"
 #include "postgres_result.hpp"
 #include "postgres_wire.hpp"
+#include "rowhouse/error.hpp"
 
 namespace rowhouse::detail {
 
@@ -44,6 +45,18 @@ class PostgresCall {
 Result to_result(PostgresResult rows);
 
 PostgresOptions postgres_options(const DatabaseOptions& options);
+
+// What each transaction sets as its statement_timeout because the session can not have it; 0: nothing.
+std::chrono::milliseconds session_timeout(const DatabaseOptions& options);
+
+// A COPY between the server and its own files, which no exchange takes.
+bool is_server_copy(const Call& call);
+
+// Throws 25P02 when the answer to COMMIT says that the transaction was rolled back.
+void check_committed(const PostgresResult& answer);
+
+// True when a server that refuses this is a primary no more, so the next user should connect anew.
+bool tells_of_demotion(const Error& error, bool read_only);
 
 // In the form that PostgreSQL's input functions read; empty for NULL.
 std::string value_text(const Value& value);

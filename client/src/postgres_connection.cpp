@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "postgres_call.hpp"
 #include "postgres_error.hpp"
 #include "sql_text.hpp"
 
@@ -300,10 +301,7 @@ void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::st
 void PostgresConnection::commit() {
   // A loss that is noticed now is certain to have come before the commit.
   if (!usable()) throw_result_error(impl_->get(), nullptr, false);
-  if (impl_->run("COMMIT", true).command_tag() == "ROLLBACK") {
-    throw_error("25P02", "the transaction was rolled back, because a statement in it had failed",
-                Diagnostics{.hint = "Let the statement's own error end the transaction, or use a savepoint."});
-  }
+  check_committed(impl_->run("COMMIT", true));
 }
 
 void PostgresConnection::rollback() {

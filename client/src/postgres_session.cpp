@@ -4,7 +4,6 @@
 #include "postgres_call.hpp"
 #include "postgres_connection.hpp"
 #include "rowhouse/error.hpp"
-#include "sql_text.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -12,12 +11,12 @@ namespace {
 class PostgresSession final : public Connection {
  public:
   PostgresSession(PostgresConnection connection, const DatabaseOptions& options)
-      : connection_(std::move(connection)), session_timeout_(session_timeout(options)) {}
+      : connection_(std::move(connection)), session_timeout_(detail::session_timeout(options)) {}
 
   Database database() const noexcept override { return Database::kPostgresql; }
 
   Result execute(const Call& call) override {
-    if (is_copy(call)) return to_result(connection_.execute(call.sql, {}));
+    if (is_server_copy(call)) return to_result(connection_.execute(call.sql, {}));
     PostgresCall outgoing;
     outgoing.statement(call, connection_.in_transaction());
     return run(outgoing, !connection_.in_transaction());
@@ -73,20 +72,12 @@ class PostgresSession final : public Connection {
   void cancel() noexcept override { connection_.cancel(); }
 
  private:
-  static std::chrono::milliseconds session_timeout(const DatabaseOptions& options) {
-    return options.transaction_pooler ? options.statement_timeout : std::chrono::milliseconds(0);
-  }
-  static bool is_copy(const Call& call) {
-    return call.parameters.empty() && call.sink == nullptr && first_keyword(call.sql) == "COPY";
-  }
-
   Result run(const PostgresCall& outgoing, bool may_commit) {
     try {
       return to_result(
           std::move(connection_.execute_pipeline(outgoing.statements(), may_commit).at(outgoing.wanted())));
     } catch (const Error& error) {
-      // A server that refuses a write is a primary no more: the next user connects anew.
-      if (error.sqlstate() == "25006" && !read_only_) demoted_ = true;
+      if (tells_of_demotion(error, read_only_)) demoted_ = true;
       throw;
     }
   }

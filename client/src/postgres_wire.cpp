@@ -132,9 +132,11 @@ void PostgresWire::Canceller::set_in_use(bool now) {
   in_use = now;
 }
 
-void PostgresWire::cancel_soon() {
-  std::thread([canceller = canceller_] { canceller->cancel(); }).detach();
+std::function<void()> PostgresWire::canceller() const {
+  return [canceller = canceller_] { canceller->cancel(); };
 }
+
+void PostgresWire::cancel_soon() { std::thread(canceller()).detach(); }
 
 bool PostgresWire::send_one(const PostgresStatement& statement, const std::string& sql,
                             const std::vector<const char*>& values) {

@@ -88,6 +88,8 @@ class PostgresWire {
   void cancel() noexcept { canceller_->cancel(); }
   // The same by a thread of its own, which may outlive the connection.
   void cancel_soon();
+  // The same for any thread, whether or not the connection is still there.
+  std::function<void()> canceller() const;
 
   pg_conn* connection() const noexcept { return connection_; }
   int socket() const noexcept;

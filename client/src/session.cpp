@@ -12,6 +12,15 @@ namespace {
 
 std::string savepoint_name(int depth) { return "rowhouse_" + std::to_string(depth); }
 
+std::size_t insert_rows(detail::Lease& lease, const CopyTarget& target, const RowSource& next) {
+  const std::string sql = detail::insert_statement(target);
+  std::vector<Value> row;
+  for (std::size_t rows = 0;; ++rows, row.clear()) {
+    if (!next(row)) return rows;
+    lease.execute(sql, row);
+  }
+}
+
 }  // namespace
 
 Transaction::Transaction(std::shared_ptr<detail::Lease> lease, int depth) noexcept
@@ -58,7 +67,11 @@ std::size_t Transaction::for_each(std::string_view sql, std::initializer_list<Va
 
 std::size_t Transaction::copy_in(const CopyTarget& target, const RowSource& next) {
   check_open();
-  return detail::copy_in(*lease_, target, next);
+  if (database() == Database::kSqlite) return insert_rows(*lease_, target, next);
+  const detail::Statement types = detail::CopyRows::types_of(target);
+  const detail::CopyRows rows(target, lease_->execute(types.sql, types.parameters));
+  detail::CopySource source(rows, next);
+  return lease_->copy_in(rows.sql(), [&](std::span<char> buffer) { return source.fill(buffer); });
 }
 
 std::size_t Transaction::copy_out(std::string_view sql, const std::function<void(std::string_view)>& take) {

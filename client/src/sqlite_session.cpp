@@ -61,6 +61,9 @@ class SqliteSession final : public Connection {
     if (failed_) throw_failed();
     try {
       return run(call);
+    } catch (const Error& error) {
+      failed_ = open_ && !(caller_waits_ && error.sqlstate() == kLockIsTaken);
+      throw;
     } catch (...) {
       failed_ = open_;
       throw;
@@ -132,6 +135,7 @@ class SqliteSession final : public Connection {
   void ping() override {}
   void reset() override {}
   void cancel() noexcept override { sqlite3_interrupt(connection_.get()); }
+  void caller_waits(bool waits) noexcept override { caller_waits_ = waits; }
 
   Result run(const Call& call);
 
@@ -164,6 +168,7 @@ class SqliteSession final : public Connection {
   bool open_ = false;    // between begin and its end; SQLite itself may have rolled back meanwhile
   bool failed_ = false;  // a statement of the open transaction has failed
   bool read_only_ = false;
+  bool caller_waits_ = false;  // for locks
   const std::chrono::milliseconds busy_timeout_;
   const std::chrono::milliseconds session_timeout_;
   std::chrono::milliseconds transaction_timeout_{0};
@@ -221,7 +226,7 @@ int SqliteSession::wait_for_lock(int tries) const {
   std::chrono::milliseconds waited(0);
   for (std::size_t i = 0; i < at && waited < busy_timeout_; ++i)
     waited += std::chrono::milliseconds(kDelays[std::min(i, kDelays.size() - 1)]);
-  if (waited >= busy_timeout_ || is_to_stop()) return 0;
+  if (caller_waits_ || waited >= busy_timeout_ || is_to_stop()) return 0;
   std::this_thread::sleep_for(std::min(delay, busy_timeout_ - waited));
   return 1;
 }

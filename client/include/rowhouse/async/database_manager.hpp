@@ -1,0 +1,99 @@
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "rowhouse/async/session.hpp"
+#include "rowhouse/database_manager.hpp"
+#include "rowhouse/export.hpp"
+#include "rowhouse/url.hpp"
+
+namespace rowhouse {
+
+namespace detail {
+
+template <class T>
+struct AwaitedResult;
+template <class T, class Executor>
+struct AwaitedResult<asio::awaitable<T, Executor>> {
+  using type = T;
+};
+
+}  // namespace detail
+
+namespace async {
+
+/// As rowhouse::DatabaseManager: the connections to one database. A handle: copies share one pool. Thread-safe.
+///
+/// PostgreSQL's connections wait in the executor's context, each on a strand of its own, and no thread waits for one;
+/// SQLite works on a few threads of the context's. The context must outlive the manager and its sessions. A coroutine
+/// that is cancelled has to run on a strand, or in a context that one thread runs: Asio asks for it.
+class ROWHOUSE_EXPORT DatabaseManager {
+ public:
+  /// Throws ConfigurationError for a URL of another kind or options out of range, and for replicas, which the blocking
+  /// manager alone can use.
+  DatabaseManager(asio::any_io_executor executor, Url url, DatabaseOptions options = {});
+  DatabaseManager(asio::any_io_executor executor, std::string_view url, DatabaseOptions options = {});  ///< the same
+  DatabaseManager(const DatabaseManager&) noexcept;             ///< another handle
+  DatabaseManager& operator=(const DatabaseManager&) noexcept;  ///< another handle
+  ~DatabaseManager();
+
+  /// A session without a tenant: protected tables are empty for it and refuse writes.
+  /// Throws 53300 (kBusy) when no connection comes free in time.
+  asio::awaitable<Session> session();
+  /// A session for one tenant. Throws 22023 for a malformed id.
+  asio::awaitable<Session> session(std::string tenant);
+  /// As rowhouse::DatabaseManager::session(LoginToken).
+  asio::awaitable<Session> session(LoginToken login);
+  /// To read only, without a tenant or for one; refuses writes with 25006.
+  asio::awaitable<Session> read_session();
+  asio::awaitable<Session> read_session(std::string tenant);  ///< for one tenant
+
+  /// Runs `work(Transaction&)`, which gives an awaitable, and commits; retries as rowhouse::DatabaseManager does, and
+  /// waits in between without a thread. `work` must have no effect outside its transaction.
+  template <class Work>
+  auto run_in_transaction(Work work, RetryOptions options = {}) const {
+    return run_in(*this, std::move(work), std::move(options));
+  }
+
+  const Url& url() const noexcept;                  ///< as given
+  const DatabaseOptions& options() const noexcept;  ///< as given, fitted to the database
+  Database database() const noexcept;               ///< which kind it is
+  PoolStatistics statistics() const;                ///< of this moment
+  /// Connects until there are min_connections, so that the first callers need not.
+  asio::awaitable<void> warm_up();
+  /// Sessions in use, and those opened later, are not affected.
+  void close_idle() noexcept;
+
+ private:
+  using Work = std::function<asio::awaitable<void>(Transaction&)>;
+  struct Impl;
+
+  template <class Work, class R = typename detail::AwaitedResult<std::invoke_result_t<Work&, Transaction&>>::type>
+  static asio::awaitable<R> run_in(DatabaseManager manager, Work work, RetryOptions options) {
+    if constexpr (std::is_void_v<R>) {
+      co_await run(
+          manager.impl_, [&work](Transaction& transaction) { return work(transaction); }, options);
+    } else {
+      std::optional<R> result;
+      const auto keep = [&](Transaction& transaction) -> asio::awaitable<void> {
+        result.emplace(co_await work(transaction));
+      };
+      co_await run(manager.impl_, keep, options);
+      co_return *std::move(result);
+    }
+  }
+  static asio::awaitable<void> run(std::shared_ptr<Impl> impl, Work work, const RetryOptions& options);
+
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace async
+}  // namespace rowhouse

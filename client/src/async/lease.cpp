@@ -1,0 +1,138 @@
+#include "async/lease.hpp"
+
+#include "rowhouse/error.hpp"
+#include "statement_watch.hpp"
+
+namespace rowhouse::detail {
+namespace {
+
+std::string savepoint_name(int depth) { return "rowhouse_" + std::to_string(depth); }
+
+std::size_t no_rows() { return 0; }
+std::size_t rows_of(const Result& result) { return result.empty() ? result.affected_rows() : result.size(); }
+
+// watched() for coroutines.
+template <class R>
+asio::awaitable<R> watched(const DatabaseOptions& options, const ObservedDatabase& database, std::string_view sql,
+                           std::string_view name, asio::awaitable<R> work) {
+  if (!options.observer) co_return co_await std::move(work);
+  const StatementWatch watch(options, database, sql, name);
+  try {
+    if constexpr (std::is_void_v<R>) {
+      co_await std::move(work);
+      watch.finished(no_rows());
+    } else {
+      R result = co_await std::move(work);
+      watch.finished(rows_of(result));
+      co_return result;
+    }
+  } catch (const Error& error) {
+    watch.failed(error);
+    throw;
+  }
+}
+
+}  // namespace
+
+AsyncLease::~AsyncLease() {
+  const bool clean = abandoned_ == kNothing && state_.open_transaction() == 0 && !state_.touched;
+  pool_->give_back(std::move(connection_), clean, state_.touched);
+}
+
+void AsyncLease::abandon(int depth) noexcept {
+  const int before = abandoned_;
+  if (before == kNothing || depth < before) abandoned_ = depth;
+}
+
+void AsyncLease::cancel() noexcept {
+  const std::lock_guard lock(mutex_);
+  in_progress_.request_stop();
+}
+
+CallLimits AsyncLease::limits(const CallOptions& options) const {
+  CallLimits limits = state_.limits(options);
+  limits.stop = stop_;
+  return limits;
+}
+
+asio::awaitable<void> AsyncLease::settle() {
+  const int depth = abandoned_.exchange(kNothing);
+  if (depth == kNothing) co_return;
+  if (depth == 0)
+    co_await rollback();
+  else
+    co_await end_savepoint(depth, false);
+}
+
+asio::awaitable<void> AsyncLease::begin(const TransactionOptions& asked) {
+  const LeaseState::Begin wanted = state_.prepare(asked);
+  connection_->set_limits({.timeout = wanted.limits.timeout, .stop = stop_});
+  co_await watched(options(), pool_->observed(), "BEGIN", {}, connection_->begin(wanted.options, wanted.identity));
+  state_.begun(wanted);
+}
+
+asio::awaitable<void> AsyncLease::commit() {
+  connection_->set_limits(limits({}));
+  state_.ended();  // whatever comes of it, the transaction is over
+  std::exception_ptr error;
+  try {
+    co_await watched(options(), pool_->observed(), "COMMIT", {}, connection_->commit());
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (!error) co_return;
+  co_await connection_->rollback();
+  std::rethrow_exception(error);
+}
+
+asio::awaitable<void> AsyncLease::rollback() {
+  connection_->set_limits({.timeout = state_.transaction_limits().timeout});  // whoever wants to stop wants this
+  state_.ended();
+  co_await watched(options(), pool_->observed(), "ROLLBACK", {}, connection_->rollback());
+}
+
+asio::awaitable<Result> AsyncLease::execute(const Question& question) {
+  const Call call{.sql = question.sql,
+                  .parameters = question.parameters,
+                  .statement_timeout = question.options.statement_timeout,
+                  .sink = question.sink ? &question.sink : nullptr};
+  connection_->set_limits(limits(question.options));
+  const bool alone = state_.runs_alone();
+  co_return co_await watched(options(), pool_->observed(), question.sql, question.name,
+                             alone ? connection_->execute_alone(state_.identity(), call) : connection_->execute(call));
+}
+
+asio::awaitable<std::size_t> AsyncLease::for_each(const Question& asked) {
+  std::size_t rows = 0;
+  Question question = asked;
+  question.sink = [&](const Row& row) {
+    ++rows;
+    asked.sink(row);
+  };
+  co_await execute(question);
+  co_return rows;
+}
+
+asio::awaitable<std::size_t> AsyncLease::copy_in(const std::string& sql, const AsyncConnection::Fill& fill) {
+  connection_->set_limits(limits({}));
+  return connection_->copy_in(sql, fill);
+}
+
+asio::awaitable<std::size_t> AsyncLease::copy_out(const std::string& sql, const AsyncConnection::Take& take) {
+  connection_->set_limits(limits({}));
+  return connection_->copy_out(sql, take);
+}
+
+asio::awaitable<void> AsyncLease::savepoint(int depth) {
+  connection_->set_limits(limits({}));
+  co_await connection_->savepoint(savepoint_name(depth));
+}
+
+asio::awaitable<void> AsyncLease::end_savepoint(int depth, bool keep) {
+  const std::string name = savepoint_name(depth);
+  connection_->set_limits(limits({}));
+  if (!keep) co_await connection_->rollback_to(name);
+  co_await connection_->release(name);
+}
+
+}  // namespace rowhouse::detail
