@@ -58,7 +58,7 @@ check-sanitized: ## The unit tests by clang with the address and undefined behav
 	@cmake -S . -B $(BUILD)-sanitized -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug \
 	  -DROWHOUSE_SANITIZE=address,undefined >$(BUILD)-sanitized.log 2>&1 || { cat $(BUILD)-sanitized.log; exit 1; }
 	@ninja -C $(BUILD)-sanitized -j$(JOBS)
-	$(private) --without native -- ctest --test-dir $(BUILD)-sanitized --exclude-regex '^conformance$$' --timeout 900 --progress --output-on-failure
+	$(private) --without native -- ctest --test-dir $(BUILD)-sanitized --timeout 900 --progress --output-on-failure
 
 check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/regress
@@ -75,7 +75,8 @@ check-native: ## The native extension: symbols, foreign tables, import, faults, 
 	BUILD=$(abspath $(BUILD)) tests/native/run
 
 check-doors: ## The tenant context behind a pooler and under SQLAlchemy
-	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_2_repository $(BUILD)/tests/client/conformance_test
+	$(private) --without native -- tests/pooler/run $(BUILD)/client/examples/example_2_repository $(BUILD)/tests/client/conformance_test \
+	  $(BUILD)/tests/client/conformance_async_test
 	$(private) --without native -- tests/sqlalchemy/run
 
 check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; as root, half an hour

@@ -87,9 +87,10 @@ extern template class BasicIntegratedObjectRepository<detail::TableAccess>;
 /// PostgreSQL cannot hold, on SQLite too; 42P01 the table is not there.
 class ROWHOUSE_EXPORT IntegratedObjectRepository : public BasicIntegratedObjectRepository<detail::TableAccess> {
  public:
-  /// Both throw 55000 when there is no tenant. The repository keeps the connection borrowed.
+  /// Throws 55000 when there is no tenant. The repository keeps the connection borrowed.
   explicit IntegratedObjectRepository(Session& session);
-  explicit IntegratedObjectRepository(Transaction& transaction);  ///< works in this transaction alone
+  /// The same; works in this transaction alone.
+  explicit IntegratedObjectRepository(Transaction& transaction);
 };
 
 }  // namespace rowhouse

@@ -154,6 +154,8 @@ class BasicTableRepository {
     }
     return counted(statements().change(table_->conditions(filter), assignments));
   }
+  /// The same for one change.
+  Answer<std::size_t> update(const Filter<T>& filter, const Change<T>& change) { return update(filter, {change}); }
   /// False when the tenant has no such row.
   Answer<bool> remove(std::int64_t id) { return touched(statements().remove({id_condition(id)})); }
   /// By the values of the key columns, in their order. False when the tenant has no such row.

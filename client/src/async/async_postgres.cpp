@@ -53,7 +53,9 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
 
   asio::awaitable<Result> execute_alone(const Identity& identity, const Call& call) override {
     PostgresCall outgoing;
-    outgoing.begin({.read_only = identity.read_only}, identity, session_timeout_);
+    TransactionOptions options;
+    options.read_only = identity.read_only;
+    outgoing.begin(options, identity, session_timeout_);
     outgoing.statement(call, false);
     outgoing.add("COMMIT");
     std::exception_ptr error;
@@ -293,17 +295,19 @@ asio::awaitable<std::shared_ptr<AsyncConnection>> connect_postgres_async(asio::a
   const asio::any_io_executor strand = asio::make_strand(executor);
   const asio::any_io_executor threads = Threads::of(executor);
   // Looks names up, which blocks.
-  std::shared_ptr<PostgresWire> wire =
-      co_await hop(threads, stop, [url, options](std::stop_token) -> asio::awaitable<std::unique_ptr<PostgresWire>> {
-        co_return PostgresWire::start(url, postgres_options(options));
-      });
-  co_return co_await hop(
-      strand, stop,
-      [strand, threads, wire, options](std::stop_token asked) -> asio::awaitable<std::shared_ptr<AsyncConnection>> {
-        const auto connection = std::make_shared<AsyncPostgres>(strand, wire, options, threads);
-        co_await connection->finish_to_connect(options.connect_timeout, asked);
-        co_return connection;
-      });
+  auto start = [url, options](std::stop_token) -> asio::awaitable<std::shared_ptr<PostgresWire>> {
+    co_return PostgresWire::start(url, postgres_options(options));
+  };
+  auto started = hop(threads, stop, std::move(start));
+  const std::shared_ptr<PostgresWire> wire = co_await std::move(started);
+  auto finish = [strand, threads, wire,
+                 options](std::stop_token asked) -> asio::awaitable<std::shared_ptr<AsyncConnection>> {
+    const auto connection = std::make_shared<AsyncPostgres>(strand, wire, options, threads);
+    co_await connection->finish_to_connect(options.connect_timeout, asked);
+    co_return connection;
+  };
+  auto finished = hop(strand, stop, std::move(finish));
+  co_return co_await std::move(finished);
 }
 
 }  // namespace rowhouse::detail

@@ -101,10 +101,11 @@ class AsyncSqlite final : public AsyncConnection {
 asio::awaitable<std::shared_ptr<AsyncConnection>> connect_sqlite_async(asio::any_io_executor executor, Url url,
                                                                        DatabaseOptions options, std::stop_token stop) {
   const asio::any_io_executor own = asio::make_strand(Threads::of(executor));
-  co_return co_await hop(own, stop,
-                         [own, url, options](std::stop_token) -> asio::awaitable<std::shared_ptr<AsyncConnection>> {
-                           co_return std::make_shared<AsyncSqlite>(own, connect_sqlite(url, options), options);
-                         });
+  auto connect = [own, url, options](std::stop_token) -> asio::awaitable<std::shared_ptr<AsyncConnection>> {
+    co_return std::make_shared<AsyncSqlite>(own, connect_sqlite(url, options), options);
+  };
+  auto connected = hop(own, stop, std::move(connect));
+  co_return co_await std::move(connected);
 }
 
 }  // namespace rowhouse::detail

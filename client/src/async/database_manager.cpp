@@ -33,10 +33,11 @@ struct DatabaseManager::Impl : std::enable_shared_from_this<Impl> {
   // Waits for as long; throws 57014 on a request to stop.
   awaitable<void> sleep(std::chrono::microseconds duration, std::stop_token stop) const {
     const auto timer = std::make_shared<asio::steady_timer>(pool->strand(), duration);
-    co_await detail::hop(pool->strand(), stop, [timer](std::stop_token asked) -> awaitable<void> {
+    auto slept = detail::hop(pool->strand(), stop, [timer](std::stop_token asked) -> awaitable<void> {
       co_await detail::wait_for(timer, asked);
       if (asked.stop_requested()) throw_error("57014", "the caller has asked to stop");
     });
+    co_await std::move(slept);
   }
 
   const std::shared_ptr<detail::AsyncPool> pool;
@@ -76,7 +77,8 @@ awaitable<void> DatabaseManager::run(std::shared_ptr<Impl> impl, Work work, cons
     std::optional<Session> borrowed;
     std::optional<detail::Retries::Delay> delay;
     try {
-      borrowed.emplace(co_await Impl::lend(impl, {}, options.transaction.stop));
+      auto lending = Impl::lend(impl, {}, options.transaction.stop);
+      borrowed.emplace(co_await std::move(lending));
     } catch (const Error& error) {
       if (impl->pool->was_reachable()) delay = retries.after_lost_server(error);
       if (!delay) throw;

@@ -91,9 +91,12 @@ auto hop(asio::any_io_executor executor, std::stop_token stop, Work work, std::s
   const auto start = [](auto handler, asio::any_io_executor there, asio::awaitable<void> running) {
     asio::co_spawn(there, std::move(running), Return(std::move(handler)));
   };
+  // Each in a statement of its own: g++ 12 destroys some temporaries of a co_await twice.
   asio::use_awaitable_t<> token;
-  co_await asio::async_initiate<asio::use_awaitable_t<>, void(std::exception_ptr)>(
-      start, token, std::move(executor), run(std::move(work), stopping.token(), kept));
+  asio::awaitable<void> running = run(std::move(work), stopping.token(), kept);
+  auto done = asio::async_initiate<asio::use_awaitable_t<>, void(std::exception_ptr)>(start, token, std::move(executor),
+                                                                                      std::move(running));
+  co_await std::move(done);
   if constexpr (!std::is_void_v<R>) co_return *std::move(*kept);
 }
 

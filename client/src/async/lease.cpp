@@ -66,8 +66,12 @@ asio::awaitable<void> AsyncLease::settle() {
 
 asio::awaitable<void> AsyncLease::begin(const TransactionOptions& asked) {
   const LeaseState::Begin wanted = state_.prepare(asked);
-  connection_->set_limits({.timeout = wanted.limits.timeout, .stop = stop_});
-  co_await watched(options(), pool_->observed(), "BEGIN", {}, connection_->begin(wanted.options, wanted.identity));
+  CallLimits limits = wanted.limits;
+  limits.stop = stop_;
+  connection_->set_limits(limits);
+  asio::awaitable<void> running = connection_->begin(wanted.options, wanted.identity);
+  auto begun = watched(options(), pool_->observed(), "BEGIN", std::string_view(), std::move(running));
+  co_await std::move(begun);
   state_.begun(wanted);
 }
 
@@ -76,7 +80,9 @@ asio::awaitable<void> AsyncLease::commit() {
   state_.ended();  // whatever comes of it, the transaction is over
   std::exception_ptr error;
   try {
-    co_await watched(options(), pool_->observed(), "COMMIT", {}, connection_->commit());
+    asio::awaitable<void> running = connection_->commit();
+    auto committed = watched(options(), pool_->observed(), "COMMIT", std::string_view(), std::move(running));
+    co_await std::move(committed);
   } catch (...) {
     error = std::current_exception();
   }
@@ -86,20 +92,30 @@ asio::awaitable<void> AsyncLease::commit() {
 }
 
 asio::awaitable<void> AsyncLease::rollback() {
-  connection_->set_limits({.timeout = state_.transaction_limits().timeout});  // whoever wants to stop wants this
+  CallLimits limits = state_.transaction_limits();
+  limits.stop = {};  // whoever wants to stop wants this
+  connection_->set_limits(limits);
   state_.ended();
-  co_await watched(options(), pool_->observed(), "ROLLBACK", {}, connection_->rollback());
+  asio::awaitable<void> running = connection_->rollback();
+  auto undone = watched(options(), pool_->observed(), "ROLLBACK", std::string_view(), std::move(running));
+  co_await std::move(undone);
+}
+
+asio::awaitable<Result> AsyncLease::start(const Call& call) {
+  if (state_.runs_alone()) return connection_->execute_alone(state_.identity(), call);
+  return connection_->execute(call);
 }
 
 asio::awaitable<Result> AsyncLease::execute(const Question& question) {
-  const Call call{.sql = question.sql,
-                  .parameters = question.parameters,
-                  .statement_timeout = question.options.statement_timeout,
-                  .sink = question.sink ? &question.sink : nullptr};
+  Call call;
+  call.sql = question.sql;
+  call.parameters = question.parameters;
+  call.statement_timeout = question.options.statement_timeout;
+  if (question.sink) call.sink = &question.sink;
   connection_->set_limits(limits(question.options));
-  const bool alone = state_.runs_alone();
-  co_return co_await watched(options(), pool_->observed(), question.sql, question.name,
-                             alone ? connection_->execute_alone(state_.identity(), call) : connection_->execute(call));
+  asio::awaitable<Result> running = start(call);
+  auto answered = watched(options(), pool_->observed(), question.sql, question.name, std::move(running));
+  co_return co_await std::move(answered);
 }
 
 asio::awaitable<std::size_t> AsyncLease::for_each(const Question& asked) {

@@ -82,6 +82,7 @@ class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
   static constexpr int kNothing = -1;
 
   asio::awaitable<void> settle();
+  asio::awaitable<Result> start(const Call& call);
   CallLimits limits(const CallOptions& options) const;
 
   const std::shared_ptr<AsyncPool> pool_;

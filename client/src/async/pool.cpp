@@ -28,16 +28,21 @@ AsyncPool::AsyncPool(asio::any_io_executor executor, Url url, DatabaseOptions op
 
 asio::awaitable<std::shared_ptr<AsyncConnection>> AsyncPool::check_out(std::stop_token stop) {
   const auto self = shared_from_this();
-  if (!take_permit())
-    co_await hop(strand_, stop, [self](std::stop_token asked) { return self->wait_for_permit(asked); });
+  if (!take_permit()) {
+    auto waiting = hop(strand_, stop, [self](std::stop_token asked) { return self->wait_for_permit(asked); });
+    co_await std::move(waiting);
+  }
   struct Permit {
     AsyncPool* pool;
     ~Permit() {
       if (pool != nullptr) pool->give_permit_back();
     }
   } permit{this};
-  std::shared_ptr<AsyncConnection> found = take_idle();
-  while (found && !co_await is_fit(found)) found = take_idle();
+  std::shared_ptr<AsyncConnection> found;
+  for (found = take_idle(); found; found = take_idle()) {
+    const bool fit = co_await is_fit(found);  // in a statement of its own: g++ 12 awaits it behind a false && too
+    if (fit) break;
+  }
   if (!found) found = co_await connect(stop);
   permit.pool = nullptr;
   co_return found;
@@ -109,10 +114,11 @@ asio::awaitable<bool> AsyncPool::is_fit(std::shared_ptr<AsyncConnection> connect
   if (is_too_old(connection->made, options_) || !connection->usable()) co_return false;
   if (!is_to_be_asked(connection->returned, options_)) co_return true;
   try {
-    co_await hop(connection->executor(), {}, [connection](std::stop_token) {
+    auto answer = hop(connection->executor(), {}, [connection](std::stop_token) {
       connection->set_limits({.timeout = kPingTimeout});
       return connection->ping();
     });
+    co_await std::move(answer);
     co_return true;
   } catch (const Error&) {
     co_return false;
@@ -126,7 +132,8 @@ asio::awaitable<std::shared_ptr<AsyncConnection>> AsyncPool::connect(std::stop_t
   };
   try {
     const auto connect_to = url_.is_sqlite() ? connect_sqlite_async : connect_postgres_async;
-    auto connection = co_await connect_to(executor_, url_, options_, stop);
+    auto connecting = connect_to(executor_, url_, options_, stop);
+    auto connection = co_await std::move(connecting);
     was_reachable_ = true;
     tell(nullptr);
     co_return connection;
@@ -158,7 +165,8 @@ void AsyncPool::give_back(std::shared_ptr<AsyncConnection> connection, bool clea
 
 asio::awaitable<void> AsyncPool::clean_up(std::shared_ptr<AsyncConnection> connection, bool touched) {
   try {
-    connection->set_limits({.timeout = kPingTimeout});
+    const CallLimits limits{.timeout = kPingTimeout};
+    connection->set_limits(limits);
     co_await connection->rollback();
     const bool old = is_too_old(connection->made, options_);
     if (!old && touched && options_.reset_on_return && !options_.transaction_pooler) co_await connection->reset();
@@ -188,7 +196,8 @@ asio::awaitable<void> AsyncPool::warm_up() {
     return idle_.size() + in_use_ < options_.min_connections;
   };
   while (missing()) {
-    auto connection = co_await connect({});
+    auto connecting = connect({});
+    auto connection = co_await std::move(connecting);
     connection->returned = Clock::now();
     const std::lock_guard lock(mutex_);
     idle_.push_front(std::move(connection));

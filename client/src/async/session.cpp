@@ -44,7 +44,8 @@ awaitable<std::size_t> insert_rows(AsyncLease& lease, const CopyTarget& target, 
 awaitable<std::size_t> copy_rows(AsyncLease& lease, const CopyTarget& target, const RowSource& next) {
   if (lease.database() == Database::kSqlite) co_return co_await insert_rows(lease, target, next);
   detail::Statement types = detail::CopyRows::types_of(target);
-  const Result known = co_await lease.execute(Question(types.sql, std::move(types.parameters), {}));
+  const Question question(types.sql, std::move(types.parameters), {});
+  const Result known = co_await lease.execute(question);
   const detail::CopyRows rows(target, known);
   detail::CopySource source(rows, next);
   const detail::AsyncConnection::Fill fill = [&](std::span<char> buffer) { return source.fill(buffer); };
@@ -70,16 +71,15 @@ void Transaction::check_open() const {
   if (!open_ || lease_->open_transaction() != number_) throw_error("25P01", "the transaction is over");
 }
 
-awaitable<Result> Transaction::execute(std::string_view sql, std::vector<Value> parameters,
-                                       const CallOptions& options) {
+awaitable<Result> Transaction::execute(std::string_view sql, Parameters parameters, const CallOptions& options) {
   check_open();
-  return execute_on(*lease_, sql, std::move(parameters), options);
+  return execute_on(*lease_, sql, std::move(parameters).take(), options);
 }
 
-awaitable<std::size_t> Transaction::for_each(std::string_view sql, std::vector<Value> parameters, RowSink take,
+awaitable<std::size_t> Transaction::for_each(std::string_view sql, Parameters parameters, RowSink take,
                                              const CallOptions& options) {
   check_open();
-  return for_each_on(*lease_, sql, std::move(parameters), std::move(take), options);
+  return for_each_on(*lease_, sql, std::move(parameters).take(), std::move(take), options);
 }
 
 awaitable<std::size_t> Transaction::copy_in(CopyTarget target, RowSource next) {
@@ -101,7 +101,8 @@ awaitable<Transaction> Transaction::nested() {
   check_open();
   const int depth = depth_ + 1;
   const std::shared_ptr<AsyncLease> lease = lease_;
-  co_await lease->call(lease->stop_of({}), [depth](AsyncLease& own) { return own.savepoint(depth); });
+  auto made = lease->call(lease->stop_of({}), [depth](AsyncLease& own) { return own.savepoint(depth); });
+  co_await std::move(made);
   co_return Transaction(lease, depth);
 }
 
@@ -125,13 +126,13 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-awaitable<Result> Session::execute(std::string_view sql, std::vector<Value> parameters, const CallOptions& options) {
-  return execute_on(*lease_, sql, std::move(parameters), options);
+awaitable<Result> Session::execute(std::string_view sql, Parameters parameters, const CallOptions& options) {
+  return execute_on(*lease_, sql, std::move(parameters).take(), options);
 }
 
-awaitable<std::size_t> Session::for_each(std::string_view sql, std::vector<Value> parameters, RowSink take,
+awaitable<std::size_t> Session::for_each(std::string_view sql, Parameters parameters, RowSink take,
                                          const CallOptions& options) {
-  return for_each_on(*lease_, sql, std::move(parameters), std::move(take), options);
+  return for_each_on(*lease_, sql, std::move(parameters).take(), std::move(take), options);
 }
 
 namespace {
@@ -145,7 +146,8 @@ awaitable<void> begin_on(std::shared_ptr<AsyncLease> lease, TransactionOptions o
 
 awaitable<Transaction> Session::begin(const TransactionOptions& options) {
   return [](std::shared_ptr<AsyncLease> lease, TransactionOptions own) -> awaitable<Transaction> {
-    co_await begin_on(lease, std::move(own));
+    auto begun = begin_on(lease, std::move(own));
+    co_await std::move(begun);
     co_return Transaction(lease, 0);
   }(lease_, options);
 }

@@ -20,21 +20,28 @@ awaitable<Result> run_here(AsyncLease& lease, Statement statement) {
 
 awaitable<void> write_batch(AsyncLease& lease, const TableStatements& statements, TableBatch& batch) {
   if (lease.database() == Database::kSqlite) {
-    for (std::size_t n = 0; n < batch.size(); ++n) co_await run_here(lease, statements.upsert_quietly(batch.row(n)));
+    for (std::size_t n = 0; n < batch.size(); ++n) {
+      auto written = run_here(lease, statements.upsert_quietly(batch.row(n)));
+      co_await std::move(written);
+    }
     co_return;
   }
-  co_await run_here(lease, {statements.make_stage(), {}});
+  auto made = run_here(lease, {statements.make_stage(), {}});
+  co_await std::move(made);
   const AsyncConnection::Fill fill = [&](std::span<char> buffer) { return batch.fill(buffer); };
   const std::string copy = statements.copy_stage();
   co_await lease.copy_in(copy, fill);
-  co_await run_here(lease, statements.merge_stage());
-  co_await run_here(lease, {statements.drop_stage(), {}});
+  auto merged = run_here(lease, statements.merge_stage());
+  co_await std::move(merged);
+  auto dropped = run_here(lease, {statements.drop_stage(), {}});
+  co_await std::move(dropped);
 }
 
 // In the transaction that is open, else in one of its own.
 awaitable<std::size_t> write_all(AsyncLease& lease, const TableStatements& statements, TableBatch& batch) {
   const bool own = lease.open_transaction() == 0;
-  if (own) co_await lease.begin({});
+  const TransactionOptions plain;
+  if (own) co_await lease.begin(plain);
   std::exception_ptr error;
   try {
     co_await write_batch(lease, statements, batch);
@@ -61,11 +68,14 @@ class OwnTransaction {
 
   awaitable<void> begin(TransactionOptions options) {
     if (lease_->open_transaction() != 0) co_return;
-    co_await lease_->call({}, [options](AsyncLease& lease) { return lease.begin(options); });
+    auto begun = lease_->call({}, [options](AsyncLease& lease) { return lease.begin(options); });
+    co_await std::move(begun);
     open_ = true;
   }
   awaitable<void> commit() {
-    if (std::exchange(open_, false)) co_await lease_->call({}, [](AsyncLease& lease) { return lease.commit(); });
+    if (!std::exchange(open_, false)) co_return;
+    auto committed = lease_->call({}, [](AsyncLease& lease) { return lease.commit(); });
+    co_await std::move(committed);
   }
 
  private:
@@ -111,10 +121,12 @@ awaitable<void> AsyncTableAccess::stream(std::vector<Condition> conditions,
   const auto impl = impl_;
   impl->check_open();
   OwnTransaction transaction(impl->lease);
-  co_await transaction.begin({.isolation = Isolation::kRepeatableRead, .read_only = true});
+  const TransactionOptions snapshot{.isolation = Isolation::kRepeatableRead, .read_only = true};
+  co_await transaction.begin(snapshot);
   std::optional<PageKey> after;
   for (;;) {
-    const Result rows = co_await impl->run(impl->statements.select(conditions, RowOrder::kKey, kStreamRows, after));
+    auto reading = impl->run(impl->statements.select(conditions, RowOrder::kKey, kStreamRows, after));
+    const Result rows = co_await std::move(reading);
     const bool last = rows.size() < kStreamRows;
     if (!rows.empty() && !take(rows)) break;
     if (last) break;

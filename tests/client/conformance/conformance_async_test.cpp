@@ -9,7 +9,7 @@
 #include "rowhouse/async/repository.hpp"
 #include "run.hpp"
 
-namespace {
+namespace conformance {
 
 struct Awaiting {
   using Manager = rowhouse::async::DatabaseManager;
@@ -54,6 +54,6 @@ struct Awaiting {
   }
 };
 
-}  // namespace
+}  // namespace conformance
 
-int main(int count, char** arguments) { return conformance::run<Awaiting>(count, arguments); }
+int main(int count, char** arguments) { return conformance::run<conformance::Awaiting>(count, arguments); }

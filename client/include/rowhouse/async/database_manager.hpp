@@ -26,6 +26,25 @@ struct AwaitedResult<asio::awaitable<T, Executor>> {
   using type = T;
 };
 
+// Keeps what a transaction's work gives.
+struct AsyncRun {
+  template <class Manager, class Work,
+            class R = typename AwaitedResult<std::invoke_result_t<Work&, async::Transaction&>>::type>
+  static asio::awaitable<R> run(Manager manager, Work work, RetryOptions options) {
+    if constexpr (std::is_void_v<R>) {
+      co_await Manager::run(
+          manager.impl_, [&work](async::Transaction& transaction) { return work(transaction); }, options);
+    } else {
+      std::optional<R> result;
+      const auto keep = [&](async::Transaction& transaction) -> asio::awaitable<void> {
+        result.emplace(co_await work(transaction));
+      };
+      co_await Manager::run(manager.impl_, keep, options);
+      co_return *std::move(result);
+    }
+  }
+};
+
 }  // namespace detail
 
 namespace async {
@@ -40,9 +59,12 @@ class ROWHOUSE_EXPORT DatabaseManager {
   /// Throws ConfigurationError for a URL of another kind or options out of range, and for replicas, which the blocking
   /// manager alone can use.
   DatabaseManager(asio::any_io_executor executor, Url url, DatabaseOptions options = {});
-  DatabaseManager(asio::any_io_executor executor, std::string_view url, DatabaseOptions options = {});  ///< the same
-  DatabaseManager(const DatabaseManager&) noexcept;             ///< another handle
-  DatabaseManager& operator=(const DatabaseManager&) noexcept;  ///< another handle
+  /// The same.
+  DatabaseManager(asio::any_io_executor executor, std::string_view url, DatabaseOptions options = {});
+  /// Another handle.
+  DatabaseManager(const DatabaseManager&) noexcept;
+  /// Another handle.
+  DatabaseManager& operator=(const DatabaseManager&) noexcept;
   ~DatabaseManager();
 
   /// A session without a tenant: protected tables are empty for it and refuse writes.
@@ -60,7 +82,7 @@ class ROWHOUSE_EXPORT DatabaseManager {
   /// waits in between without a thread. `work` must have no effect outside its transaction.
   template <class Work>
   auto run_in_transaction(Work work, RetryOptions options = {}) const {
-    return run_in(*this, std::move(work), std::move(options));
+    return detail::AsyncRun::run(*this, std::move(work), std::move(options));
   }
 
   const Url& url() const noexcept;                  ///< as given
@@ -73,23 +95,10 @@ class ROWHOUSE_EXPORT DatabaseManager {
   void close_idle() noexcept;
 
  private:
+  friend struct detail::AsyncRun;
   using Work = std::function<asio::awaitable<void>(Transaction&)>;
   struct Impl;
 
-  template <class Work, class R = typename detail::AwaitedResult<std::invoke_result_t<Work&, Transaction&>>::type>
-  static asio::awaitable<R> run_in(DatabaseManager manager, Work work, RetryOptions options) {
-    if constexpr (std::is_void_v<R>) {
-      co_await run(
-          manager.impl_, [&work](Transaction& transaction) { return work(transaction); }, options);
-    } else {
-      std::optional<R> result;
-      const auto keep = [&](Transaction& transaction) -> asio::awaitable<void> {
-        result.emplace(co_await work(transaction));
-      };
-      co_await run(manager.impl_, keep, options);
-      co_return *std::move(result);
-    }
-  }
   static asio::awaitable<void> run(std::shared_ptr<Impl> impl, Work work, const RetryOptions& options);
 
   std::shared_ptr<Impl> impl_;

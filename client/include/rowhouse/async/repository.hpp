@@ -14,9 +14,10 @@ namespace async {
 /// As rowhouse::IntegratedObjectRepository, with awaitables.
 class ROWHOUSE_EXPORT IntegratedObjectRepository : public BasicIntegratedObjectRepository<detail::AsyncTableAccess> {
  public:
-  /// Both throw 55000 when there is no tenant. The repository keeps the connection borrowed.
+  /// Throws 55000 when there is no tenant. The repository keeps the connection borrowed.
   explicit IntegratedObjectRepository(Session& session);
-  explicit IntegratedObjectRepository(Transaction& transaction);  ///< works in this transaction alone
+  /// The same; works in this transaction alone.
+  explicit IntegratedObjectRepository(Transaction& transaction);
 };
 
 }  // namespace async

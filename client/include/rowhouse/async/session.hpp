@@ -1,12 +1,14 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rowhouse/export.hpp"
@@ -28,20 +30,39 @@ struct AsyncLeaseAccess;
 /// which then throws 57014; the connection is used further, or given up when the server does not answer.
 namespace async {
 
+/// The values of $1, $2 ...: `{"a", 5}`, or a vector. No std::initializer_list, which g++ 12 refuses in a co_await.
+class Parameters {
+ public:
+  Parameters() = default;
+  /// These values.
+  Parameters(std::vector<Value> values) : values_(std::move(values)) {}
+  /// Each value in its place.
+  template <class... V>
+  requires(sizeof...(V) > 0 && (std::convertible_to<V, Value> && ...)) Parameters(V&&... values) {
+    values_.reserve(sizeof...(V));
+    (values_.emplace_back(std::forward<V>(values)), ...);
+  }
+  /// Gives them away.
+  std::vector<Value> take() && { return std::move(values_); }
+
+ private:
+  std::vector<Value> values_;
+};
+
 /// As rowhouse::Transaction. Destroyed without commit() it is rolled back before the session's next call, or before its
 /// connection is lent again.
 class ROWHOUSE_EXPORT Transaction {
  public:
-  Transaction(Transaction&&) noexcept;  ///< the transaction is the new object's
+  /// The transaction is the new object's.
+  Transaction(Transaction&&) noexcept;
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
 
   /// One statement with $1, $2 ... as parameters, in both databases.
-  asio::awaitable<Result> execute(std::string_view sql, std::vector<Value> parameters = {},
-                                  const CallOptions& options = {});
+  asio::awaitable<Result> execute(std::string_view sql, Parameters parameters = {}, const CallOptions& options = {});
   /// The same row by row, in constant memory; gives their number. `take` is called where the connection works: on
   /// another thread with SQLite. What it throws ends the statement and is rethrown.
-  asio::awaitable<std::size_t> for_each(std::string_view sql, std::vector<Value> parameters, RowSink take,
+  asio::awaitable<std::size_t> for_each(std::string_view sql, Parameters parameters, RowSink take,
                                         const CallOptions& options = {});
   /// As rowhouse::Transaction::copy_in; `next` is called where the connection works.
   asio::awaitable<std::size_t> copy_in(CopyTarget target, RowSource next);
@@ -73,15 +94,16 @@ class ROWHOUSE_EXPORT Transaction {
 /// transactions are destroyed.
 class ROWHOUSE_EXPORT Session {
  public:
-  Session(Session&&) noexcept;             ///< the connection is the new object's
-  Session& operator=(Session&&) noexcept;  ///< the same; the connection held before goes back
+  /// The connection is the new object's.
+  Session(Session&&) noexcept;
+  /// The same; the connection held before goes back.
+  Session& operator=(Session&&) noexcept;
   ~Session();
 
   /// One statement, committed at once, or part of the transaction that is open on this session.
-  asio::awaitable<Result> execute(std::string_view sql, std::vector<Value> parameters = {},
-                                  const CallOptions& options = {});
+  asio::awaitable<Result> execute(std::string_view sql, Parameters parameters = {}, const CallOptions& options = {});
   /// As Transaction::for_each.
-  asio::awaitable<std::size_t> for_each(std::string_view sql, std::vector<Value> parameters, RowSink take,
+  asio::awaitable<std::size_t> for_each(std::string_view sql, Parameters parameters, RowSink take,
                                         const CallOptions& options = {});
   /// Begins a transaction; on PostgreSQL its tenant is set in the same round trip.
   asio::awaitable<Transaction> begin(const TransactionOptions& options = {});
