@@ -138,6 +138,8 @@ TEST_P(AsyncTest, AThousandRequestsShareTenConnections) {
   EXPECT_EQ(done, kRequests);
   EXPECT_EQ(strangers, 0);
   EXPECT_EQ(most, 10u);
+  // The last thread of SQLite's may be about to give its connection back.
+  for (int i = 0; i < 100 && database.statistics().in_use > 0; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(database.statistics().in_use, 0u);
   EXPECT_EQ(database.statistics().waiting, 0u);
   EXPECT_LE(database.statistics().idle, 10u);
@@ -400,7 +402,7 @@ TEST_P(AsyncTest, AnObserverIsTold) {
     {
       Session session = co_await database.session("acme");
       co_await session.execute("SELECT 1");
-      EXPECT_EQ(co_await sqlstate_of(session.execute("SELECT nothing FROM nowhere")), "42P01");
+      EXPECT_EQ(co_await sqlstate_of(session.execute("SELECT 1 FROM nowhere")), "42P01");
       EXPECT_EQ(co_await sqlstate_of(database.session("acme")), "53300");
     }
     int attempts = 0;
@@ -415,7 +417,7 @@ TEST_P(AsyncTest, AnObserverIsTold) {
   EXPECT_EQ(observer->failures, 1);
   EXPECT_GE(observer->statements, 4);  // SELECT, BEGIN twice, COMMIT
   EXPECT_EQ(observer->retries, 1);
-  EXPECT_EQ(observer->waits, 1);
+  EXPECT_GE(observer->waits, 1);  // and the retry may, for its own connection to be clean
 }
 
 TEST_P(AsyncPostgresTest, ALostConnectionIsReplaced) {
