@@ -35,19 +35,23 @@ void set_up(const rowhouse::Url& url) {
 awaitable<void> request(rowhouse::async::DatabaseManager database, int number) {
   rowhouse::async::Session session = co_await database.session(company(number));
   rowhouse::async::IntegratedObjectRepository objects(session);
-  co_await objects.upsert({.original_id = std::to_string(number), .company_id = company(number)});
+  const rowhouse::IntegratedObjectData data{.original_id = std::to_string(number), .company_id = company(number)};
+  co_await objects.upsert(data);
 }
 
 // A transaction that is run again when another was in its way.
 awaitable<int> count_twice(rowhouse::async::DatabaseManager database) {
-  co_return co_await database.run_in_transaction(
-      [](rowhouse::async::Transaction& transaction) -> awaitable<int> {
-        rowhouse::async::IntegratedObjectRepository objects(transaction);
-        const auto before = co_await objects.count();
-        co_await objects.create({.original_id = "one more", .company_id = "acme"});
-        co_return static_cast<int>(before + co_await objects.count());
-      },
-      {.transaction = {.tenant = "acme"}});
+  rowhouse::RetryOptions options;
+  options.transaction.tenant = "acme";
+  const auto work = [](rowhouse::async::Transaction& transaction) -> awaitable<int> {
+    rowhouse::async::IntegratedObjectRepository objects(transaction);
+    const auto before = co_await objects.count();
+    const rowhouse::IntegratedObjectData data{.original_id = "one more", .company_id = "acme"};
+    co_await objects.create(data);
+    const auto after = co_await objects.count();
+    co_return static_cast<int>(before + after);
+  };
+  co_return co_await database.run_in_transaction(work, options);
 }
 
 // Whichever is first ends the other: here the statement is cancelled at the server.

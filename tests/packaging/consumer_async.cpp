@@ -16,7 +16,8 @@ int main() {
     rowhouse::async::IntegratedObjectRepository objects(session);
     std::string state;
     try {
-      for (int i = 0; i < 2; ++i) co_await objects.create({.original_id = "1", .company_id = "acme"});
+      const rowhouse::IntegratedObjectData data{.original_id = "1", .company_id = "acme"};
+      for (int i = 0; i < 2; ++i) co_await objects.create(data);
     } catch (const rowhouse::ConstraintError& error) {  // thrown in the library, caught here
       state = error.sqlstate();
     }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <libpq-fe.h>
 
 #include <asio/experimental/awaitable_operators.hpp>
@@ -23,6 +24,15 @@ using asio::use_awaitable;
 constexpr std::chrono::milliseconds kLookIntoTls{50};
 constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
 
+// The loop has a descriptor of its own: libpq closes its one when a connection is lost, and the next connection may get
+// the same number while the loop still knows it as the first one's.
+int duplicate(int socket) {
+  const int own = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  if (own < 0)
+    throw_error("53000", "the socket of a connection can not be watched", {.hint = "See the limit of open files."});
+  return own;
+}
+
 // libpq's socket in an event loop. Whatever happens is on the connection's strand.
 class AsyncPostgres final : public AsyncConnection, public std::enable_shared_from_this<AsyncPostgres> {
  public:
@@ -35,9 +45,6 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
         deadline_(strand_),
         look_(strand_),
         session_timeout_(detail::session_timeout(options)) {}
-  ~AsyncPostgres() override {
-    if (descriptor_.is_open()) descriptor_.release();  // libpq closes it
-  }
 
   // After the first step of libpq.
   asio::awaitable<void> finish_to_connect(std::chrono::milliseconds timeout, std::stop_token stop);
@@ -274,16 +281,16 @@ asio::awaitable<void> AsyncPostgres::finish_to_connect(std::chrono::milliseconds
   if (timeout.count() > 0) ring_after(timeout);
   // libpq wants the socket to be writable before its first step, and may use another one after each.
   for (Wait what = Wait::kWrite; what != Wait::kNothing; what = wire_->step_connect()) {
-    descriptor_.assign(wire_->socket());
+    descriptor_.assign(duplicate(wire_->socket()));
     co_await wait(what);
-    descriptor_.release();
+    descriptor_.close();
     if (!rung_) continue;
     if (stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
     wire_->fail_to_connect_in_time();
   }
   ++exchange_;
   deadline_.cancel();
-  descriptor_.assign(wire_->socket());
+  descriptor_.assign(duplicate(wire_->socket()));
   co_await require_iso_dates();
 }
 
