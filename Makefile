@@ -42,8 +42,10 @@ install: all ## Install the extensions into the server, library and command belo
 check: ## Build and run every test
 	@packaging/install-dependencies check
 	@$(MAKE) --no-print-directory core native
-	@$(MAKE) --no-print-directory client tests=1
-	@$(MAKE) --no-print-directory check-lint check-unit check-regress check-native check-doors check-command check-package check-sanitized
+	@$(MAKE) --no-print-directory client tests=1 targets="all make_helpdesk_files"
+	@$(MAKE) --no-print-directory check-lint
+	@$(MAKE) --no-print-directory -j2 --output-sync=line check-sanitized check-unit check-regress check-native check-command \
+	  check-doors check-package
 	@echo "check: everything passed"
 
 check-lint: ## Who may include whom, one version everywhere
