@@ -168,34 +168,49 @@ Refusal decode_jsonb(const Cell& cell, TextCheck how, Value& value) {
   }
 }
 
-}  // namespace
+// SQLite has two sets of functions for the same: a column of the current row, and a function's argument.
+struct StatementColumn {
+  sqlite3_stmt* statement;
+  int index;
+  int type() const { return sqlite3_column_type(statement, index); }
+  std::int64_t integer() const { return sqlite3_column_int64(statement, index); }
+  double real() const { return sqlite3_column_double(statement, index); }
+  const void* text() const { return sqlite3_column_text(statement, index); }
+  const void* blob() const { return sqlite3_column_blob(statement, index); }
+  int bytes() const { return sqlite3_column_bytes(statement, index); }
+};
+struct Argument {
+  sqlite3_value* value;
+  int type() const { return sqlite3_value_type(value); }
+  std::int64_t integer() const { return sqlite3_value_int64(value); }
+  double real() const { return sqlite3_value_double(value); }
+  const void* text() const { return sqlite3_value_text(value); }
+  const void* blob() const { return sqlite3_value_blob(value); }
+  int bytes() const { return sqlite3_value_bytes(value); }
+};
 
-const char* name_of(StorageClass storage_class) {
-  constexpr const char* kNames[] = {"null", "integer", "real", "text", "blob"};
-  return kNames[static_cast<int>(storage_class)];
-}
-
-bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) {
+template <class Stored>
+bool read(const Stored& stored, Cell& cell) {
   cell = Cell{};
-  switch (sqlite3_column_type(statement, index)) {
+  switch (stored.type()) {
     case SQLITE_INTEGER:
       cell.storage_class = StorageClass::integer;
-      cell.integer = sqlite3_column_int64(statement, index);
+      cell.integer = stored.integer();
       return true;
     case SQLITE_FLOAT:
       cell.storage_class = StorageClass::real;
-      cell.real = sqlite3_column_double(statement, index);
+      cell.real = stored.real();
       return true;
     case SQLITE_TEXT: {
       cell.storage_class = StorageClass::text;
-      const void* bytes = sqlite3_column_text(statement, index);
-      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement, index))};
+      const void* bytes = stored.text();
+      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(stored.bytes())};
       return bytes != nullptr;
     }
     case SQLITE_BLOB: {
       cell.storage_class = StorageClass::blob;
-      const void* bytes = sqlite3_column_blob(statement, index);
-      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement, index))};
+      const void* bytes = stored.blob();
+      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(stored.bytes())};
       return bytes != nullptr || cell.bytes.empty();
     }
     default:
@@ -203,6 +218,16 @@ bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) {
       return true;
   }
 }
+
+}  // namespace
+
+const char* name_of(StorageClass storage_class) {
+  constexpr const char* kNames[] = {"null", "integer", "real", "text", "blob"};
+  return kNames[static_cast<int>(storage_class)];
+}
+
+bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) { return read(StatementColumn{statement, index}, cell); }
+bool read_cell(sqlite3_value* value, Cell& cell) { return read(Argument{value}, cell); }
 
 Refusal decode(const Cell& cell, PgType type, TextCheck how, Value& value) {
   value.null = cell.storage_class == StorageClass::null;

@@ -25,6 +25,9 @@ struct Cell {
 /// Reads column `index` of the statement's current row. False when SQLite ran out of memory.
 bool read_cell(sqlite3_stmt* statement, int index, Cell& cell);
 
+/// Reads an argument of a function that SQLite calls; its bytes live as long as the call.
+bool read_cell(sqlite3_value* value, Cell& cell);
+
 /// A checked value. Which field holds it follows from the type it was decoded for:
 /// boolean, bigint: `integer`; double precision: `real`; date: `integer`, days since 2000-01-01; timestamp and
 /// timestamptz: `integer`, microseconds since 2000-01-01 UTC; text, bytea, jsonb: `bytes`; numeric: `bytes`, decimal

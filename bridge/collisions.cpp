@@ -51,26 +51,8 @@ void kept_value(sqlite3_context* context, int, sqlite3_value** arguments) {
   const auto type = static_cast<PgType>(sqlite3_value_int(arguments[0]));
   const auto& policy = *static_cast<const TextPolicy*>(sqlite3_user_data(context));
   Cell cell;
-  switch (sqlite3_value_type(arguments[2])) {
-    case SQLITE_INTEGER:
-      cell.storage_class = StorageClass::integer;
-      cell.integer = sqlite3_value_int64(arguments[2]);
-      break;
-    case SQLITE_FLOAT:
-      cell.storage_class = StorageClass::real;
-      cell.real = sqlite3_value_double(arguments[2]);
-      break;
-    case SQLITE_NULL:
-      return sqlite3_result_null(context);
-    default: {
-      const bool text = sqlite3_value_type(arguments[2]) == SQLITE_TEXT;
-      cell.storage_class = text ? StorageClass::text : StorageClass::blob;
-      const void* const bytes = text ? sqlite3_value_text(arguments[2]) : sqlite3_value_blob(arguments[2]);
-      const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[2]));
-      if (!bytes && size > 0) return sqlite3_result_error_nomem(context);
-      cell.bytes = {static_cast<const char*>(bytes), size};
-    }
-  }
+  if (!read_cell(arguments[2], cell)) return sqlite3_result_error_nomem(context);
+  if (cell.storage_class == StorageClass::null) return sqlite3_result_null(context);
   try {
     std::string repaired;
     if (sqlite3_value_int(arguments[1]) != 0 && cell.storage_class == StorageClass::text &&
@@ -99,8 +81,7 @@ std::string count_sql(const Table& table, const TablePlan& plan, const Columns& 
   }
   const std::string row = table.rowid_name.empty() ? "NULL" : "max(" + quote_sqlite(table.rowid_name) + ")";
   return "SELECT coalesce(sum(times - 1), 0), min(row) FROM (SELECT count(*) AS times, " + row + " AS row FROM " +
-         table.rows_sql() + " WHERE " + where + " GROUP BY " + group +
-         " HAVING count(*) > 1)";
+         table.rows_sql() + " WHERE " + where + " GROUP BY " + group + " HAVING count(*) > 1)";
 }
 
 }  // namespace
@@ -113,8 +94,8 @@ Status find_collisions(const Source& source, const Table& table, const TablePlan
                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, &policy, kept_value,
                                         nullptr, nullptr, nullptr);
   for (const Columns& key : keys_to_count(plan)) {
-    const bool has_all = std::all_of(key.begin(), key.end(),
-                                     [&](const ColumnPlan* column) { return table.find(column->source_name) != nullptr; });
+    const bool has_all = std::all_of(
+        key.begin(), key.end(), [&](const ColumnPlan* column) { return table.find(column->source_name) != nullptr; });
     if (code != SQLITE_OK || !has_all) continue;
     Statement owned;
     code = prepare(source.connection(), count_sql(table, plan, key).c_str(), owned);
@@ -123,7 +104,11 @@ Status find_collisions(const Source& source, const Table& table, const TablePlan
     code = SQLITE_OK;
     std::string columns;
     for (const ColumnPlan* column : key) columns += (columns.empty() ? "" : ", ") + column->source_name;
-    Hazard hazard{"duplicate_key", plan.source_name, columns, sqlite3_column_int64(owned.get(), 0), "",
+    Hazard hazard{"duplicate_key",
+                  plan.source_name,
+                  columns,
+                  sqlite3_column_int64(owned.get(), 0),
+                  "",
                   "one row is kept, each other is set aside in rowhouse.import_reject (23505)"};
     if (sqlite3_column_type(owned.get(), 1) != SQLITE_NULL)
       hazard.sample = "key " + std::to_string(sqlite3_column_int64(owned.get(), 1));
@@ -132,7 +117,8 @@ Status find_collisions(const Source& source, const Table& table, const TablePlan
   Status status;
   if (code != SQLITE_OK) status = source.failure(code, "compare the keys of table \"" + table.name + "\"");
   // It must not outlive the policy that it reads.
-  sqlite3_create_function_v2(source.connection(), kFunction, 3, SQLITE_UTF8, nullptr, nullptr, nullptr, nullptr, nullptr);
+  sqlite3_create_function_v2(source.connection(), kFunction, 3, SQLITE_UTF8, nullptr, nullptr, nullptr, nullptr,
+                             nullptr);
   return status;
 }
 

@@ -10,28 +10,12 @@ constexpr const char* kBytesFunction = "rowhouse_bytes";
 // rowhouse_bytes(value): the bytes by which PostgreSQL writes the value as text or bytea, as a blob.
 void bytes_of_value(sqlite3_context* context, int, sqlite3_value** arguments) {
   Cell cell;
-  switch (sqlite3_value_type(arguments[0])) {
-    case SQLITE_NULL:
-      return sqlite3_result_null(context);
-    case SQLITE_INTEGER:
-      cell.storage_class = StorageClass::integer;
-      cell.integer = sqlite3_value_int64(arguments[0]);
-      break;
-    case SQLITE_FLOAT:
-      cell.storage_class = StorageClass::real;
-      cell.real = sqlite3_value_double(arguments[0]);
-      break;
-    case SQLITE_BLOB:
-      return sqlite3_result_value(context, arguments[0]);
-    default: {
-      const unsigned char* text = sqlite3_value_text(arguments[0]);
-      if (!text) return sqlite3_result_error_nomem(context);
-      return sqlite3_result_blob(context, text, sqlite3_value_bytes(arguments[0]), SQLITE_TRANSIENT);
-    }
-  }
+  if (!read_cell(arguments[0], cell)) return sqlite3_result_error_nomem(context);
+  if (cell.storage_class == StorageClass::null) return sqlite3_result_null(context);
   Value value;
   decode(cell, PgType::bytea, TextCheck::utf8, value);
-  sqlite3_result_blob(context, value.bytes.data(), static_cast<int>(value.bytes.size()), SQLITE_TRANSIENT);
+  sqlite3_result_blob(context, value.bytes.empty() ? "" : value.bytes.data(), static_cast<int>(value.bytes.size()),
+                      SQLITE_TRANSIENT);
 }
 
 int prepare(sqlite3* connection, const std::string& sql, sqlite3_stmt** statement) {
