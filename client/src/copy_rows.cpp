@@ -1,7 +1,6 @@
 #include "copy_rows.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "bridge/copy_encoder.hpp"
 #include "postgres_call.hpp"
@@ -81,12 +80,11 @@ CopyRows::CopyRows(const CopyTarget& target, const Result& known) : names_(targe
 }
 
 void CopyRows::append_header(std::string& out) const {
-  static constexpr char kHeader[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";  // signature, flags, length of extensions
-  if (!types_.empty()) out.append(kHeader, sizeof kHeader);
+  if (!types_.empty()) out += bridge::kCopyHeader;
 }
 
 void CopyRows::append_end(std::string& out) const {
-  if (!types_.empty()) out += "\377\377";
+  if (!types_.empty()) out += bridge::kCopyTrailer;
 }
 
 void CopyRows::append(std::string& out, std::span<const Value> row) const {
@@ -152,20 +150,16 @@ void CopyRows::append_binary(std::string& out, std::size_t column, const Value& 
 }
 
 std::size_t CopySource::fill(std::span<char> buffer) {
-  while (!ended_ && pending_.size() - sent_ < buffer.size()) {
+  while (!ended_ && !pending_.holds(buffer.size())) {
     row_.clear();
     if (next_(row_)) {
-      rows_.append(pending_, row_);
+      rows_.append(pending_.bytes, row_);
     } else {
-      rows_.append_end(pending_);
+      rows_.append_end(pending_.bytes);
       ended_ = true;
     }
   }
-  const std::size_t size = std::min(buffer.size(), pending_.size() - sent_);
-  std::memcpy(buffer.data(), pending_.data() + sent_, size);
-  sent_ += size;
-  if (sent_ == pending_.size()) pending_.clear(), sent_ = 0;
-  return size;
+  return pending_.move_to(buffer);
 }
 
 std::string insert_statement(const CopyTarget& target) {

@@ -7,6 +7,7 @@
 #include "bridge/types.hpp"
 #include "connection.hpp"
 #include "rowhouse/table_statements.hpp"
+#include "send_buffer.hpp"
 
 namespace rowhouse::detail {
 
@@ -35,7 +36,7 @@ class CopyRows {
 // The rows of a source as a stream of bytes, made as they are sent.
 class CopySource {
  public:
-  CopySource(const CopyRows& rows, const RowSource& next) : rows_(rows), next_(next) { rows_.append_header(pending_); }
+  CopySource(const CopyRows& rows, const RowSource& next) : rows_(rows), next_(next) { rows_.append_header(pending_.bytes); }
   // Writes to the buffer and returns how much; 0 is the end.
   std::size_t fill(std::span<char> buffer);
 
@@ -43,8 +44,7 @@ class CopySource {
   const CopyRows& rows_;
   const RowSource& next_;
   std::vector<Value> row_;
-  std::string pending_;
-  std::size_t sent_ = 0;  // of pending_
+  SendBuffer pending_;
   bool ended_ = false;
 };
 

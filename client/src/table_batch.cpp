@@ -1,7 +1,6 @@
 #include "table_batch.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include "bridge/copy_encoder.hpp"
@@ -99,30 +98,20 @@ TableBatch::TableBatch(const TableStatements& statements, std::size_t rows,
       distinct_.push_back(order[i]);
     }
   }
-  static constexpr char kHeader[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";  // signature, flags, length of extensions
-  pending_.assign(kHeader, sizeof kHeader);
+  pending_.bytes = bridge::kCopyHeader;
 }
 
 std::size_t TableBatch::fill(std::span<char> buffer) {
-  while (pending_.size() - sent_ < buffer.size() && next_ <= size()) encode_next();
-  const std::size_t size = std::min(buffer.size(), pending_.size() - sent_);
-  std::memcpy(buffer.data(), pending_.data() + sent_, size);
-  sent_ += size;
-  if (sent_ == pending_.size()) pending_.clear(), sent_ = 0;
-  return size;
-}
-
-void TableBatch::append_count(std::uint16_t count) {
-  pending_ += static_cast<char>(count >> 8);
-  pending_ += static_cast<char>(count & 255);
+  while (!pending_.holds(buffer.size()) && next_ <= size()) encode_next();
+  return pending_.move_to(buffer);
 }
 
 void TableBatch::encode_next() {
   if (next_ == size()) {
-    append_count(0xFFFF);  // the end
+    pending_.bytes += bridge::kCopyTrailer;
   } else {
-    append_count(static_cast<std::uint16_t>(columns_.size()));
-    for (const std::size_t place : columns_) append_value(pending_, shape_.columns[place], row(next_)[place]);
+    pending_.bytes += {static_cast<char>(columns_.size() >> 8), static_cast<char>(columns_.size() & 255)};
+    for (const std::size_t place : columns_) append_value(pending_.bytes, shape_.columns[place], row(next_)[place]);
   }
   ++next_;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rowhouse/table_statements.hpp"
+#include "send_buffer.hpp"
 
 namespace rowhouse::detail {
 
@@ -24,7 +25,6 @@ class TableBatch {
   std::size_t fill(std::span<char> buffer);
 
  private:
-  void append_count(std::uint16_t count);
   void encode_next();
 
   const TableShape& shape_;
@@ -32,8 +32,7 @@ class TableBatch {
   std::vector<std::vector<Value>> values_;
   std::vector<std::size_t> distinct_;  // numbers of rows, in the order of keys
   std::size_t next_ = 0;               // the row to encode; their number is the end
-  std::string pending_;
-  std::size_t sent_ = 0;  // of pending_
+  SendBuffer pending_;
 };
 
 }  // namespace rowhouse::detail
