@@ -124,7 +124,7 @@ std::string totals_of(const VerifyReport& report) {
   std::int64_t equal = 0, wrong = 0, changed = 0, elsewhere = 0;
   for (const VerifiedTable& table : report.tables) {
     equal += table.rows;
-    wrong += table.different + table.missing + table.unexpected;
+    wrong += table.differences();
     changed += table.changed;
     elsewhere += table.elsewhere;
   }

@@ -202,6 +202,8 @@ struct VerifiedTable {
   std::int64_t changed = 0;           ///< of these three: written in PostgreSQL by no import, or a conflict
   std::int64_t elsewhere = 0;         ///< not in the file: as many as other files of the tenant have brought
   std::vector<std::string> examples;  ///< the first differences: key and column, never a value
+  /// How many rows are not as they are in the file.
+  std::int64_t differences() const { return different + missing + unexpected; }
 };
 
 /// What verify() found.

@@ -1,4 +1,7 @@
 // What would be made of some files, told to people.
+#include <algorithm>
+#include <map>
+
 #include "bridge/collisions.hpp"
 #include "bridge/ddl.hpp"
 #include "migration/choices.hpp"
@@ -87,32 +90,42 @@ std::vector<std::string> after_load(const bridge::Plan& plan, const MigrationOpt
   return statements;
 }
 
-// Reads once more the tables of whose keys two may become one: which do depends on the types that all files together have.
+// Reads files once more whose tables have keys of which two may become one: that depends on the types that all files
+// together have.
 void find_collisions(bridge::Plan& plan, const std::vector<detail::ProfiledFile>& files, const MigrationOptions& options,
                      std::vector<FileFailure>& failures) {
-  for (const bridge::TablePlan& table : plan.tables) {
-    if (!bridge::may_collide(table)) continue;
-    for (const detail::ProfiledFile& file : files) {
-      const bridge::TableProfile* const profile = detail::find_table(file.profile, table);
-      if (!profile) continue;
-      std::vector<bridge::Hazard> found;
-      try {
-        detail::read_whole(file.source, options, false, [&](const bridge::Source& source) {
-          found.clear();
-          const bridge::Status status = bridge::find_collisions(source, profile->table, table, found);
+  using ByTable = std::map<const bridge::TablePlan*, std::vector<bridge::Hazard>>;
+  ByTable all;
+  for (const detail::ProfiledFile& file : files) {
+    const auto may_collide = [&](const bridge::TablePlan& table) {
+      return bridge::may_collide(table) && detail::find_table(file.profile, table);
+    };
+    if (std::none_of(plan.tables.begin(), plan.tables.end(), may_collide)) continue;
+    ByTable found;
+    try {
+      detail::read_whole(file.source, options, false, [&](const bridge::Source& source) {
+        found.clear();
+        for (const bridge::TablePlan& table : plan.tables) {
+          if (!may_collide(table)) continue;
+          const bridge::Status status =
+              bridge::find_collisions(source, detail::find_table(file.profile, table)->table, table, found[&table]);
           if (!status.ok()) detail::throw_status(status);
-          detail::require_unchanged(source);
-        });
-      } catch (const Error& error) {
-        if (detail::ends_the_run(error)) throw;
-        failures.push_back(detail::failure_of(file.source, error));
-      }
-      for (bridge::Hazard& hazard : found) {
+        }
+        detail::require_unchanged(source);
+      });
+    } catch (const Error& error) {
+      if (detail::ends_the_run(error)) throw;
+      failures.push_back(detail::failure_of(file.source, error));
+    }
+    for (auto& [table, hazards] : found) {
+      for (bridge::Hazard& hazard : hazards) {
         if (files.size() > 1) hazard.sample += (hazard.sample.empty() ? "" : " of ") + file.profile.file_name;
-        plan.hazards.push_back(std::move(hazard));
+        all[table].push_back(std::move(hazard));
       }
     }
   }
+  for (const bridge::TablePlan& table : plan.tables)
+    plan.hazards.insert(plan.hazards.end(), all[&table].begin(), all[&table].end());
 }
 
 PlanReport report_of(const std::vector<MigrationSource>& sources, detail::PostgresConnection* connection,

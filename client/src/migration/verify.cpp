@@ -25,12 +25,17 @@ constexpr std::int64_t kRowsBetweenReports = 1000;
 
 using Fields = std::vector<std::optional<std::string>>;
 
+// Keys in the source of rows that an import has set aside.
+struct KeysSetAside {
+  std::set<std::string> rejected, conflicts;
+};
+
 // Compares one table of one file; rows of the target are pushed in, rows of the source are pulled as far as needed.
 class TableComparison {
  public:
   TableComparison(const bridge::Source& file, const bridge::Table& table, const bridge::TablePlan& plan,
-                  std::set<std::string> rejected, std::set<std::string> conflicts, VerifiedTable& result)
-      : plan_(plan), rejected_(std::move(rejected)), conflicts_(std::move(conflicts)), result_(result) {
+                  KeysSetAside set_aside, VerifiedTable& result)
+      : plan_(plan), set_aside_(std::move(set_aside)), result_(result) {
     std::vector<std::string> read;
     std::vector<bridge::OrderColumn> order;
     for (const std::string& name : plan.primary_key) {
@@ -71,7 +76,7 @@ class TableComparison {
     for (; more_; advance()) miss();
     result_.elsewhere = std::min(elsewhere, result_.unexpected);
     result_.unexpected -= result_.elsewhere;
-    result_.changed = std::min(result_.changed, result_.different + result_.missing + result_.unexpected);
+    result_.changed = std::min(result_.changed, result_.differences());
     if (result_.unexpected == 0) return;
     for (const std::string& one : unexpected_) {
       if (result_.examples.size() < kExamples) result_.examples.push_back(one);
@@ -85,7 +90,7 @@ class TableComparison {
       bridge::Result<bool> next = reader_->next();
       if (!next.ok()) detail::throw_status(next.status());
       more_ = next.value();
-      if (!more_ || rejected_.erase(reader_->key()) == 0) return;
+      if (!more_ || set_aside_.rejected.erase(reader_->key()) == 0) return;
       ++result_.rejected;
     }
   }
@@ -132,7 +137,7 @@ class TableComparison {
 
   void miss() {
     ++result_.missing;
-    result_.changed += conflicts_.count(reader_->key()) > 0;  // deleted there, and told so
+    result_.changed += set_aside_.conflicts.count(reader_->key()) > 0;  // deleted there, and told so
     example(result_.examples, "key " + reader_->key(), "is not in PostgreSQL");
   }
 
@@ -147,7 +152,7 @@ class TableComparison {
   }
 
   const bridge::TablePlan& plan_;
-  std::set<std::string> rejected_, conflicts_;
+  KeysSetAside set_aside_;
   VerifiedTable& result_;
   std::vector<std::string> unexpected_;
   std::unique_ptr<bridge::RowReader> reader_;
@@ -281,7 +286,7 @@ class Verification {
                                  bridge::sql_name(column.type) + ", not " + bridge::sql_name(*column.wider) +
                                  " as --types says");
     }
-    TableComparison comparison(file, profile.table, table, keys_set_aside(result, "<>"), keys_set_aside(result, "="), result);
+    TableComparison comparison(file, profile.table, table, keys_set_aside(result), result);
     Fields fields;
     std::int64_t rows = 0;
     connection_.copy_out(select(table, result.tenant), [&](std::string_view line) {
@@ -308,14 +313,13 @@ class Verification {
     return std::stoll(std::string(rows.value(0, 0).value_or("0")));
   }
 
-  // Those of conflicts (`which` is =) or all others (<>).
-  std::set<std::string> keys_set_aside(const VerifiedTable& table, const std::string& which) const {
+  KeysSetAside keys_set_aside(const VerifiedTable& table) const {
     const detail::PostgresResult rows = connection_.execute(
-        "SELECT key FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3 "
-        "AND sqlstate " + which + " $4",
+        "SELECT key, sqlstate = $4 FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3",
         {table.tenant, table.source, table.source_table, bridge::kConflictState});
-    std::set<std::string> keys;
-    for (std::size_t i = 0; i < rows.rows(); ++i) keys.emplace(rows.value(i, 0).value_or(""));
+    KeysSetAside keys;
+    for (std::size_t i = 0; i < rows.rows(); ++i)
+      (rows.value(i, 1) == "t" ? keys.conflicts : keys.rejected).emplace(rows.value(i, 0).value_or(""));
     return keys;
   }
 
@@ -372,13 +376,13 @@ detail::PostgresConnection connect_to_compare(const Url& target) {
 
 bool VerifyReport::equal() const {
   return failures.empty() && std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) {
-           return table.different + table.missing + table.unexpected == 0;
+           return table.differences() == 0;
          });
 }
 
 bool VerifyReport::is_copied() const {
   return failures.empty() && std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) {
-           return table.different + table.missing + table.unexpected == table.changed;
+           return table.differences() == table.changed;
          });
 }
 
