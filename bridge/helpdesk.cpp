@@ -64,7 +64,7 @@ Result<bool> may_repeat(const Source& source, const Table& table) {
     if (part && !part->not_null) nulls += (nulls.empty() ? "" : " OR ") + std::string(column) + " IS NULL";
   }
   if (nulls.empty()) return false;
-  const std::string sql = "SELECT 1 FROM main." + quote_sqlite(table.name) + " NOT INDEXED WHERE " + nulls + " LIMIT 1";
+  const std::string sql = "SELECT 1 FROM " + table.rows_sql() + " WHERE " + nulls + " LIMIT 1";
   Statement owned;
   int code = prepare(source.connection(), sql.c_str(), owned);
   sqlite3_stmt* const statement = owned.get();

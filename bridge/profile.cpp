@@ -101,7 +101,11 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   std::string sql;
   for (const Column& column : table.columns) sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.name);
   if (options.examine_text) profile.sightings.resize(table.columns.size());
-  for (const std::string& column : row_key_columns(table)) sql += ", " + quote_sqlite(column);
+  const bool chooses =
+      std::any_of(readers.begin(), readers.end(), [](const ColumnReader& reader) { return reader.chosen != nullptr; });
+  if (options.examine_text || chooses) {  // who tells of a row needs its key
+    for (const std::string& column : row_key_columns(table)) sql += ", " + quote_sqlite(column);
+  }
   sql += " FROM " + table.rows_sql();
 
   Statement owned;
@@ -146,7 +150,7 @@ bool all_known(const Table& table) {
 
 // Enough for a table whose types and keys are known.
 Status count_rows(const Source& source, TableProfile& profile) {
-  const std::string sql = "SELECT count(*) FROM main." + quote_sqlite(profile.table.name) + " NOT INDEXED";
+  const std::string sql = "SELECT count(*) FROM " + profile.table.rows_sql();
   Statement owned;
   int code = prepare(source.connection(), sql.c_str(), owned);
   sqlite3_stmt* const statement = owned.get();

@@ -26,17 +26,13 @@ std::string shown(const TypeChoice& choice) {
   return "column \"" + printable(choice.column, kNameShown) + "\" of table \"" + printable(choice.table, kNameShown) + "\"";
 }
 
-bool is_time_or_json(PgType type) {
-  return type == PgType::date || type == PgType::timestamp || type == PgType::timestamptz || type == PgType::jsonb;
-}
-
 // What stands against the choice, or null.
 const char* objection(const Table& table, const std::string& tenant_column, const TypeChoice& choice) {
   const std::vector<std::string> key = table.primary_key();
   const auto is_column = [&](const std::string& name) { return same_name(name, choice.column); };
   if (is_integrated_objects(table) && helpdesk_column(choice.column)) return "the helpdesk's own table has types of its own";
   if (is_column(tenant_column)) return "it names the tenant, as text";
-  if (is_time_or_json(choice.type) && std::any_of(key.begin(), key.end(), is_column))
+  if ((is_time(choice.type) || choice.type == PgType::jsonb) && std::any_of(key.begin(), key.end(), is_column))
     return "it is part of the primary key, where times and JSON stay text";
   return nullptr;
 }

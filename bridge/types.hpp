@@ -19,6 +19,11 @@ std::uint32_t type_oid(PgType type);
 /// forms only by the caller's choice); false when the bridge has no such type.
 bool type_from_name(std::string_view name, PgType& type);
 
+/// date, timestamp or timestamptz.
+inline bool is_time(PgType type) {
+  return type == PgType::date || type == PgType::timestamp || type == PgType::timestamptz;
+}
+
 /// What the words of a declared type suggest beyond SQLite's affinities.
 enum class DeclaredKind { none, integer, real, numeric, text, blob, boolean, date, time, json };
 DeclaredKind declared_kind(std::string_view declared_type);

@@ -19,11 +19,6 @@ struct NoTranslation {
 
 [[noreturn]] void stop(const char* why) { throw NoTranslation{why}; }
 
-struct FromTable {
-  const TablePlan* plan;
-  std::string name;  // by which the view's columns are qualified
-};
-
 struct OutputColumn {
   std::string name, sql;
 };
@@ -48,7 +43,9 @@ class ViewReader {
   }
 
  private:
-  struct Source : FromTable {
+  struct Source {
+    const TablePlan* plan;
+    std::string name;  // by which the view's columns are qualified
     std::string sql_tenant() const { return quote_identifier(name) + "." + quote_identifier(plan->tenant_column); }
   };
   // Tokens from one to another.
@@ -145,7 +142,7 @@ class ViewReader {
     for (const Source& other : from_) {
       if (same_name(other.name, table)) stop("two of its tables have one name");
     }
-    from_.push_back({{plan, table}});
+    from_.push_back({plan, table});
     return quote_qualified(schema_, plan->name) + " AS " + quote_identifier(table);
   }
 

@@ -7,10 +7,6 @@ bool is_number(PgType type) {
   return type == PgType::bigint || type == PgType::double_precision || type == PgType::numeric;
 }
 
-bool is_time(PgType type) {
-  return type == PgType::date || type == PgType::timestamp || type == PgType::timestamptz;
-}
-
 // The values' classes say so; where they do not tell enough, that both are of one type.
 bool holds(PgType there, PgType planned, const ColumnProfile& profile) {
   if (there == planned || profile.values() == 0) return true;

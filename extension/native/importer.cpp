@@ -64,10 +64,7 @@ Importer::Importer(const std::string& path, std::string tenant, std::string sche
       plan_(bridge::make_plan({profile_}, {})) {}
 
 std::vector<ImportedTable> Importer::run() {
-  // One import of a tenant at a time: the second sees what the first has written, and leaves it.
-  run_sql("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.import.' || $1, 0))",
-          {tenant_});
-  ledger_.require_importable();
+  ledger_.begin_import();
   std::vector<ImportedTable> imported;
   for (const bridge::TableProfile& table : profile_.tables) imported.push_back(import_table(table.table));
   check(source_->check_unchanged());

@@ -23,7 +23,10 @@ Ledger::Ledger(std::string tenant, std::string source) : tenant_(std::move(tenan
       ask_sql("SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'rowhouse.import_chunk'::pg_catalog.regclass"));
 }
 
-void Ledger::require_importable() const { run_sql("SELECT rowhouse.check_importable($1)", {tenant_}, owner_); }
+void Ledger::begin_import() const {
+  run_sql("SELECT rowhouse.lock_imports($1)", {tenant_}, owner_);
+  run_sql("SELECT rowhouse.check_importable($1)", {tenant_}, owner_);
+}
 
 std::vector<LedgerChunk> Ledger::chunks(const std::string& source_table, const std::string& schema) const {
   std::vector<LedgerChunk> chunks;

@@ -23,8 +23,9 @@ class Ledger {
  public:
   Ledger(std::string tenant, std::string source);
 
-  /// Throws RH003 when the tenant's files are not to be imported any more.
-  void require_importable() const;
+  /// One import of a tenant at a time: the second waits, sees what the first has written, and leaves it. RH003 when the
+  /// tenant's files are not to be imported any more.
+  void begin_import() const;
   /// Chunks of a table of the file that are in tables of `schema`.
   std::vector<LedgerChunk> chunks(const std::string& source_table, const std::string& schema) const;
   /// The marks of a chunk's rows; `xids` is an array as PostgreSQL prints it.
