@@ -1,7 +1,7 @@
 -- Who may call what. Functions run with their caller's rights, but for those that read the registry or the seal's keys
 -- for callers who may not: tenant_status, is_admitted, suspended_tenants, check_importable, login, login_tenant;
--- enter_gate, which takes a lock; and the guard's note_tables and judge_note. PUBLIC sets, reads and resets the tenant; all else is for
--- the owner and for whom the owner grants it: by rowhouse.grant_access(), or
+-- enter_gate, which takes a lock; and the guard's note_tables and judge_note. PUBLIC sets, reads and resets the tenant;
+-- all else is for the owner and for whom the owner grants it: by rowhouse.grant_access(), or
 --   GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowhouse TO role;   -- a role that protects tables of its own, or imports
 
 --

@@ -225,7 +225,7 @@ CREATE OR REPLACE FUNCTION rowhouse.add_tenant_index(relation regclass, tenant_c
   SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-  -- But for those that protect() has made of parts, which it works on first.
+  -- What is there, but for what protect() has just made for the parts, which come first.
   present oid[] := ARRAY(
     SELECT i.indexrelid
       FROM pg_partition_tree(relation) AS part JOIN pg_index AS i ON i.indrelid = part.relid
