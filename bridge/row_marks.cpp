@@ -114,8 +114,8 @@ std::string merge_xids(std::string_view a, std::string_view b) {
 
 PackedMarks pack_marks(const std::vector<RowMark>& marks, const std::vector<PgType>& types) {
   const bool by_steps = is_bigint(types) && std::all_of(marks.begin(), marks.end(), [](const RowMark& mark) {
-    return mark.key.size() == kBigintField;
-  });
+                          return mark.key.size() == kBigintField;
+                        });
   PackedMarks packed{head_of(types, by_steps), ""};
   std::uint64_t before = 0;
   for (const RowMark& mark : marks) {
@@ -133,12 +133,15 @@ PackedMarks pack_marks(const std::vector<RowMark>& marks, const std::vector<PgTy
   return packed;
 }
 
+bool are_keys_of(std::string_view keys, const std::vector<PgType>& types) {
+  return !keys.empty() && keys.starts_with(head_of(types, keys[0] == kSteps));
+}
+
 std::optional<std::vector<RowMark>> unpack_marks(std::string_view keys, std::string_view digests,
                                                  const std::vector<PgType>& types) {
-  const bool by_steps = !keys.empty() && keys[0] == kSteps;
-  const std::string head = head_of(types, by_steps);
-  if (keys.substr(0, head.size()) != head || digests.size() % 8 != 0) return std::nullopt;
-  keys.remove_prefix(head.size());
+  if (!are_keys_of(keys, types) || digests.size() % 8 != 0) return std::nullopt;
+  const bool by_steps = keys[0] == kSteps;
+  keys.remove_prefix(head_of(types, by_steps).size());
   std::vector<RowMark> marks(digests.size() / 8);
   std::uint64_t at = 0, step = 0;
   for (RowMark& mark : marks) {

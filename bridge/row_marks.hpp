@@ -38,6 +38,8 @@ struct PackedMarks {
   std::string digests;
 };
 PackedMarks pack_marks(const std::vector<RowMark>& marks, const std::vector<PgType>& types);
+/// Whether keys were packed for a key of these types.
+bool are_keys_of(std::string_view keys, const std::vector<PgType>& types);
 /// Nothing when they were packed for a key of other types, or are no marks.
 std::optional<std::vector<RowMark>> unpack_marks(std::string_view keys, std::string_view digests,
                                                  const std::vector<PgType>& types);

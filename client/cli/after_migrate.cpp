@@ -23,7 +23,7 @@ bool is_about(const std::string& object, const std::string& schema, const std::s
 }  // namespace
 
 bool Migrated::equal() const {
-  return !verified || verified->is_copied();
+  return !verified || verified->is_copied(report);
 }
 
 void verify_after(Migrated& migrated, const std::vector<MigrationSource>& sources, const SourceStates& before, const Url& to,

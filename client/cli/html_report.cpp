@@ -227,7 +227,7 @@ std::string to_html(const json& document) {
   out += table("Files refused", document.value("failures", json::array()), {"path", "tenant", "sqlstate", "message", "detail", "hint"});
   out += table("Hazards", document.value("hazards", json::array()), {"kind", "table", "column", "count", "sample", "becomes"});
   out += table("Tables", tables, {"tenant", "source", "source_table", "source_name", "table", "name", "rows", "present", "updated",
-                                  "deleted", "conflicts", "repaired", "rejected", "different", "missing", "unexpected",
+                                  "deleted", "conflicts", "kept_deleted", "repaired", "rejected", "different", "missing", "unexpected",
                                   "elsewhere", "unchanged", "imported_at", "primary_key", "exists", "added", "widened", "examples", "notes"});
   out += table("Columns", types, {"table", "name", "source_name", "type", "evidence"});
   out += table("Rejects", document.value("rejects", json::array()), {"tenant", "source", "source_table", "key", "column", "sqlstate", "reason"});

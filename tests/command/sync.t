@@ -35,6 +35,37 @@ succeeds 'source' migrate "$data" --to "$url" --json --on-conflict source
 is "$(sql "SELECT (SELECT string_agg(id || ' ' || price, ', ' ORDER BY id) FROM part WHERE id BETWEEN 10 AND 13), count(*) FROM rowhouse.import_reject")" \
   '10 5, 11 0, 12 5, 13 6|0' 'source: the rows of the file come in'
 
+# Rows that were deleted in PostgreSQL, and that the file has as before.
+sql "DELETE FROM part WHERE id IN (20, 21, 22, 15000); DELETE FROM word; UPDATE part SET price = 0 WHERE id = 23; INSERT INTO part VALUES ('acme', 50000, 'here', 0)" >/dev/null
+deleted() { json "[$1[] | [.table, .kept_deleted, .unchanged] | join(\" \")] | join(\"; \")"; }
+for pass in first second; do
+  succeeds "nothing of the file has changed, the $pass time" migrate "$data" --to "$url" --json
+  is "$(deleted .tables)" 'part 4 true; word 1 true' 'the rows stay deleted, and are counted'
+done
+is "$(json .verified)" null 'nothing was sent'
+rowhouse verify "$data" --to "$url" --json
+is "$status $(json '[.tables[] | [.missing, .different, .unexpected, .deleted, .changed] | join(" ")] | join("; ")')" '6 4 1 2 4 7; 1 0 0 1 1' \
+  'verify tells them from rows that are lost'
+sqlite acme_freshdesk_data.db "UPDATE part SET price = 7 WHERE id IN (13, 22); DELETE FROM part WHERE id = 21"
+succeeds 'with other rows of the same chunk' migrate "$data" --to "$url" --json
+is "$(counts part) $(deleted .tables) $(json '.verified.equal')" '0 1 0 1 1 part 2 false; word 1 true true' \
+  'a change of the file is a conflict, a row gone on both sides is none, and the others are no difference'
+succeeds 'without --json' migrate "$data" --to "$url"
+like "$out" '0 rows copied, 3 deleted in PostgreSQL and left so, 0 set aside' 'it is told'
+succeeds 'fail' migrate "$data" --to "$url" --json --on-conflict fail
+is "$(deleted .tables)" 'part 2 true; word 1 true' 'fail: a deletion is a change on one side only'
+succeeds 'source' migrate "$data" --to "$url" --json --on-conflict source
+is "$(counts part) $(counts word) $(deleted .tables)" '3 0 0 0 0 1 0 0 0 0 part 0 false; word 0 false' 'source: they come back'
+is "$(sql 'SELECT string_agg(id || $$ $$ || price, $$, $$ ORDER BY id) FROM part WHERE id IN (20, 21, 22, 23, 15000, 50000)')" \
+  '20 20, 22 7, 23 0, 15000 15000, 50000 0' 'and nothing else is touched'
+succeeds 'again' migrate "$data" --to "$url" --json --on-conflict source
+is "$(json '[.tables[].unchanged] | all')" true 'then there is nothing to do'
+sql 'DELETE FROM part WHERE id BETWEEN 100 AND 199; DROP TABLE word' >/dev/null
+sqlite acme_freshdesk_data.db "DROP TABLE word; UPDATE part SET price = 8 WHERE id = 1"
+succeeds 'before a cut-over' migrate "$data" --to "$url" --json --cutover acme
+is "$(json '[.tables[0].kept_deleted, .verified.equal, (.cut_over | type)] | map(tostring) | join(" ")')" '100 true string' 'they are no hindrance'
+succeeds 'reopen' tenant reopen acme --to "$url"
+
 # Rows that were set aside are tried again when asked, or when their key comes free.
 sqlite bolt_freshdesk_data.db "CREATE TABLE note (id INTEGER PRIMARY KEY, t TEXT); INSERT INTO note VALUES (1, 'long enough'), (2, 'x')"
 succeeds 'another tenant' migrate "$data/bolt_freshdesk_data.db" --to "$url"

@@ -43,7 +43,8 @@ struct MigrationProgress {
   std::size_t files_total = 0;  ///< of this phase
 };
 
-/// What becomes of a row that was changed in PostgreSQL since its import, and in the file too.
+/// What becomes of a row that was changed in PostgreSQL since its import, and in the file too. With kSource one that was
+/// deleted in PostgreSQL alone comes back, too; else it stays deleted and is counted.
 enum class OnConflict {
   kKeep,    ///< PostgreSQL's stays; the file's is set aside (RH001)
   kSource,  ///< the file's overwrites it
@@ -69,7 +70,8 @@ struct TypeChoice {
   /// boolean, bigint, double precision, numeric, text, bytea, date, timestamp, timestamptz or jsonb.
   std::string type;
 };
-/// Choices of a JSON file: {"table": {"column": "type"}}. 22023 for any other document, a FileError where it can't be read.
+/// Choices of a JSON file: {"table": {"column": "type"}}. 22023 for any other document, a FileError where it can't be
+/// read.
 ROWHOUSE_EXPORT std::vector<TypeChoice> read_type_choices(const std::string& path);
 
 /// How plan(), migrate() and verify() work.
@@ -79,7 +81,7 @@ struct MigrationOptions {
   std::string scratch_directory;             ///< for private copies of files in WAL mode; empty: $TMPDIR or /tmp
   bool check_integrity = true;               ///< SQLite's integrity check before anything of a file is copied
   OnNul on_nul = OnNul::reject;              ///< never in a key; verify() compares by it, too
-  OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;   ///< the same
+  OnInvalidUtf8 on_invalid_utf8 = OnInvalidUtf8::reject;  ///< the same
   std::vector<TypeChoice> types;  ///< a file with a value that does not agree is refused (42804)
   /// Tables to pass over: names in any case, * and ? stand for letters.
   std::vector<std::string> exclude_tables;
@@ -158,18 +160,19 @@ ROWHOUSE_EXPORT PlanReport plan(const std::vector<MigrationSource>& sources, con
 
 /// What migrate() did with one table of one file.
 struct TableOutcome {
-  std::string tenant;          ///< whose it is
-  std::string source;          ///< file name without folder
-  std::string source_table;    ///< in the file
-  std::string table;           ///< in PostgreSQL
-  std::int64_t rows = 0;       ///< copied now
-  std::int64_t present = 0;    ///< in PostgreSQL before, left as they are
-  std::int64_t updated = 0;    ///< changed in the file since their import, overwritten
-  std::int64_t deleted = 0;    ///< gone from the file since their import, deleted
-  std::int64_t conflicts = 0;  ///< changed or deleted in the file, but changed in PostgreSQL too: kept
-  std::int64_t rejected = 0;   ///< now, in rowhouse.import_reject
-  std::int64_t repaired = 0;   ///< values that on_nul or on_invalid_utf8 changed, in the rows sent
-  bool unchanged = false;      ///< the ledger has every chunk of this table as it is: nothing was sent
+  std::string tenant;             ///< whose it is
+  std::string source;             ///< file name without folder
+  std::string source_table;       ///< in the file
+  std::string table;              ///< in PostgreSQL
+  std::int64_t rows = 0;          ///< copied now
+  std::int64_t present = 0;       ///< in PostgreSQL before, left as they are
+  std::int64_t updated = 0;       ///< changed in the file since their import, overwritten
+  std::int64_t deleted = 0;       ///< gone from the file since their import, deleted
+  std::int64_t conflicts = 0;     ///< changed or deleted in the file, but changed in PostgreSQL too: kept
+  std::int64_t kept_deleted = 0;  ///< as in the file at their import, deleted in PostgreSQL since: left so
+  std::int64_t rejected = 0;      ///< now, in rowhouse.import_reject
+  std::int64_t repaired = 0;      ///< values that on_nul or on_invalid_utf8 changed, in the rows sent
+  bool unchanged = false;         ///< the ledger has every chunk of this table as it is: nothing was sent
 };
 
 /// What migrate() did.
@@ -190,17 +193,18 @@ ROWHOUSE_EXPORT MigrationReport migrate(const std::vector<MigrationSource>& sour
 
 /// What verify() found in one table of one file.
 struct VerifiedTable {
-  std::string tenant;                 ///< whose it is
-  std::string source;                 ///< file name without folder
-  std::string source_table;           ///< in the file
-  std::string table;                  ///< in PostgreSQL
-  std::int64_t rows = 0;              ///< equal in every cell
-  std::int64_t rejected = 0;          ///< set aside in rowhouse.import_reject, hence rightly absent
-  std::int64_t different = 0;         ///< in both, not equal in every cell
-  std::int64_t missing = 0;           ///< in the file, not in PostgreSQL
-  std::int64_t unexpected = 0;        ///< in PostgreSQL, not in the file, nor brought by another file
-  std::int64_t changed = 0;           ///< of these three: written in PostgreSQL by no import, or a conflict
-  std::int64_t elsewhere = 0;         ///< not in the file: as many as other files of the tenant have brought
+  std::string tenant;           ///< whose it is
+  std::string source;           ///< file name without folder
+  std::string source_table;     ///< in the file
+  std::string table;            ///< in PostgreSQL
+  std::int64_t rows = 0;        ///< equal in every cell
+  std::int64_t rejected = 0;    ///< set aside in rowhouse.import_reject, hence rightly absent
+  std::int64_t different = 0;   ///< in both, not equal in every cell
+  std::int64_t missing = 0;     ///< in the file, not in PostgreSQL
+  std::int64_t unexpected = 0;  ///< in PostgreSQL, not in the file, nor brought by another file
+  std::int64_t changed = 0;     ///< of these three: written in PostgreSQL by no import, deleted there, or a conflict
+  std::int64_t deleted = 0;     ///< of the missing: as many as imports of this file have brought and are gone
+  std::int64_t elsewhere = 0;   ///< not in the file: as many as other files of the tenant have brought
   std::vector<std::string> examples;  ///< the first differences: key and column, never a value
   /// How many rows are not as they are in the file.
   std::int64_t differences() const { return different + missing + unexpected; }
@@ -212,8 +216,9 @@ struct VerifyReport {
   std::vector<FileFailure> failures;  ///< of those that were not
   /// Whether there is no failure, and no row that is different, missing or unexpected.
   ROWHOUSE_EXPORT bool equal() const;
-  /// Whether everything that was copied is there: what differs are rows that were changed in PostgreSQL since their import.
-  ROWHOUSE_EXPORT bool is_copied() const;
+  /// Whether everything that a migration has copied is there: what differs are rows that were changed in PostgreSQL
+  /// since their import, or deleted there, no more of these than the migration has found.
+  ROWHOUSE_EXPORT bool is_copied(const MigrationReport& by) const;
 };
 
 /// Compares every cell of every file with PostgreSQL, both directions, in bounded memory, `jobs` files at a time.
@@ -226,13 +231,13 @@ ROWHOUSE_EXPORT VerifyReport verify(const std::vector<MigrationSource>& sources,
 struct CutOverReport {
   MigrationReport migrated;  ///< the last pass
   VerifyReport verified;     ///< after it, under the lock
-  std::string since;         ///< when the tenant was cut over; empty when it was not, for a failure or a difference above
+  std::string since;  ///< when the tenant was cut over; empty when it was not, for a failure or a difference above
 };
 
-/// The last pass over a tenant's files, under SQLite's write lock on each of them: copies what is new, verifies, and marks
-/// the tenant as living in PostgreSQL, so that migrate() refuses its files from then on (RH003). Other files of `sources`
-/// are passed over. The lock needs files that may be written to, and writes nothing; it ends when this returns: who
-/// writes to the files has to be stopped or led to PostgreSQL by then.
+/// The last pass over a tenant's files, under SQLite's write lock on each of them: copies what is new, verifies, and
+/// marks the tenant as living in PostgreSQL, so that migrate() refuses its files from then on (RH003). Other files of
+/// `sources` are passed over. The lock needs files that may be written to, and writes nothing; it ends when this
+/// returns: who writes to the files has to be stopped or led to PostgreSQL by then.
 ROWHOUSE_EXPORT CutOverReport cut_over(const std::vector<MigrationSource>& sources, const std::string& tenant,
                                        const Url& target, const MigrationOptions& options);
 
@@ -266,10 +271,10 @@ struct CutOverTenant {
 
 /// What status() found.
 struct StatusReport {
-  std::string core;                      ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
-  std::vector<CutOverTenant> cut_over;   ///< by tenant
-  std::vector<StatusRow> tables;         ///< by tenant, file and table
-  std::vector<RejectRow> rejects;        ///< the first `reject_limit`
+  std::string core;                     ///< "extension 0.1.0", "script 0.1.0", or empty when the core is not installed
+  std::vector<CutOverTenant> cut_over;  ///< by tenant
+  std::vector<StatusRow> tables;        ///< by tenant, file and table
+  std::vector<RejectRow> rejects;       ///< the first `reject_limit`
 };
 
 /// What was imported and what was set aside.
@@ -298,8 +303,8 @@ struct TenantRows {
 ROWHOUSE_EXPORT void suspend_tenant(const Url& target, const std::string& id);
 /// Ends a suspension.
 ROWHOUSE_EXPORT void resume_tenant(const Url& target, const std::string& id);
-/// Takes a cut-over back: files of the tenant may be migrated again. Its rows stay; those that were changed in PostgreSQL
-/// are conflicts where the file has other ones.
+/// Takes a cut-over back: files of the tenant may be migrated again. Its rows stay; those that were changed in
+/// PostgreSQL are conflicts where the file has other ones.
 ROWHOUSE_EXPORT void reopen_tenant(const Url& target, const std::string& id);
 /// Gives a tenant and all its rows another id. The files of the tenant are known by its old id: rename them too.
 ROWHOUSE_EXPORT std::vector<TenantRows> rename_tenant(const Url& target, const std::string& id,

@@ -47,7 +47,7 @@ CutOverReport cut_over(const std::vector<MigrationSource>& sources, const std::s
   report.migrated = migrate(own, target, options);
   if (!report.migrated.failures.empty()) return report;
   report.verified = verify(own, target, options);
-  if (!report.verified.is_copied()) return report;
+  if (!report.verified.is_copied(report.migrated)) return report;
   detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
   const detail::PostgresResult marked = connection.execute(
       "SELECT pg_catalog.to_char(rowhouse.cut_over_tenant($1) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",

@@ -20,6 +20,7 @@ void add_counts(TableOutcome& to, const TableOutcome& done) {
   to.rejected += done.rejected;
   to.repaired += done.repaired;
   to.conflicts += done.conflicts;
+  to.kept_deleted += done.kept_deleted;
 }
 
 }  // namespace
@@ -85,14 +86,14 @@ std::vector<TableWork*> FileCopy::tables_to_note() {
 void FileCopy::choose_work(const bridge::Source& file) {
   const FileLedger ledger = read_ledger(connection_, place_);
   settle(ledger);
-  const FileLook look = look_at(file, source_, run_.options, ledger);
+  FileLook look = look_at(file, source_, run_.options, ledger);
+  look_for_deletions(connection_, place_, run_.options, ledger, look);
   unchanged_ = look.unchanged;
   for (const bridge::TablePlan& plan : run_.plan.tables) {
     const bridge::TableProfile* profile = find_table(profile_, plan);
     const TableLook* table = profile ? look.find(profile->table.name) : nullptr;
     if (!table) continue;
-    works_.push_back(
-        std::make_unique<TableWork>(source_, file, profile->table, plan, *table, run_.options.schema));
+    works_.push_back(std::make_unique<TableWork>(source_, file, profile->table, plan, *table, run_.options.schema));
     works_.back()->is_bound = run_.bound.count(plan.name) > 0;
   }
 }
@@ -154,8 +155,8 @@ void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& c
       for (std::size_t at = 0; at < change.removals.size(); at += kRemovalsAtOnce) {
         const auto first = change.removals.begin() + static_cast<std::ptrdiff_t>(at);
         const auto size = std::min(kRemovalsAtOnce, change.removals.size() - at);
-        change.outcome.conflicts += putter.remove(change.work, {first, first + static_cast<std::ptrdiff_t>(size)}, how,
-                                                  change.outcome);
+        change.outcome.conflicts +=
+            putter.remove(change.work, {first, first + static_cast<std::ptrdiff_t>(size)}, how, change.outcome);
       }
       forget_chunks(connection_, change.work.look.stale);
     }
@@ -195,6 +196,21 @@ void FileCopy::note_commit(const std::vector<TableChange>& changes) {
   for (const TableChange& change : changes) {
     commit.outcomes.push_back(change.work.outcome);  // names and no counts as yet
     add_counts(commit.outcomes.back(), change.outcome);
+    commit.outcomes.back().kept_deleted = 0;  // a later attempt counts them again
+  }
+}
+
+// Rows that the file has as before, and that were deleted in PostgreSQL: they stay so, or are new again.
+void FileCopy::settle_deletions(const bridge::Chunk& chunk, TableChange& change,
+                                std::vector<bridge::Change>& changes) const {
+  const KeysThere* const there = change.work.look.there.get();
+  if (!there) return;
+  for (std::size_t row = 0; row < chunk.rows(); ++row) {
+    if (changes[row] != bridge::Change::none || there->keys.has(bridge::row_key(chunk, row, change.work.key))) continue;
+    if (run_.options.on_conflict == OnConflict::kSource)
+      changes[row] = bridge::Change::insert;
+    else
+      ++change.outcome.kept_deleted;
   }
 }
 
@@ -204,7 +220,8 @@ void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, Tab
   bridge::Chunk chunk;
   for (WorkReader reader(file, work, source_.tenant); reader.next(chunk);) {
     check_interrupted(run_.options);
-    const std::vector<bridge::Change> changes = change.difference.changes(chunk);
+    std::vector<bridge::Change> changes = change.difference.changes(chunk);
+    settle_deletions(chunk, change, changes);
     std::vector<std::size_t> kept_back;
     std::string xids = change.xids;
     if (std::any_of(changes.begin(), changes.end(), [](bridge::Change one) { return one != bridge::Change::none; }))
@@ -379,8 +396,7 @@ void FileCopy::undo() {
     const auto entries = ledger.tables.find(work->table.name);
     if (entries == ledger.tables.end()) continue;
     for (const LedgerChunk& entry : entries->second) {
-      if (std::find(keys.begin(), keys.end(), entry.identity.key_from) != keys.end())
-        brought[work].push_back(entry.id);
+      if (std::find(keys.begin(), keys.end(), entry.identity.key_from) != keys.end()) brought[work].push_back(entry.id);
     }
   }
   for (const auto& [work, ids] : brought) {

@@ -8,8 +8,8 @@
 
 namespace rowhouse::detail {
 
-// A transaction whose commit was sent. Whether the answer was lost, or the server with what it had not flushed: the ledger
-// tells what became of it.
+// A transaction whose commit was sent. Whether the answer was lost, or the server with what it had not flushed: the
+// ledger tells what became of it.
 struct SentCommit {
   std::string source_table;
   std::optional<bridge::ChunkIdentity> comes;  // in the ledger if it is there
@@ -23,8 +23,8 @@ class FileCopy {
   // `profile` is what the plan was made from.
   FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& source, const bridge::FileProfile& profile);
 
-  // Throws a SourceError when the file can't be read: nothing of what this call has brought is left then. After any other
-  // error what was committed stays, and a later copy goes on from there.
+  // Throws a SourceError when the file can't be read: nothing of what this call has brought is left then. After any
+  // other error what was committed stays, and a later copy goes on from there.
   void copy();
   // Those of earlier attempts at the same file, of which copy() counts what the ledger knows; then its own, too.
   std::vector<SentCommit>& commits() { return commits_; }
@@ -39,6 +39,7 @@ class FileCopy {
   void settle(const FileLedger& ledger);
   void apply_differences(const bridge::Source& file);
   void apply_all(const bridge::Source& file, std::vector<TableChange>& changes);
+  void settle_deletions(const bridge::Chunk& chunk, TableChange& change, std::vector<bridge::Change>& changes) const;
   void apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change);
   void send_new_chunks(const bridge::Source& file);
   void read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take);

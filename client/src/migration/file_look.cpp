@@ -24,7 +24,7 @@ TableLook compare(const bridge::Source& file, const bridge::Table& table, const 
   }
   bridge::Result<bridge::ChunkMatch> match = bridge::match_chunks(file, table, identities, due, text_policy(options).salt());
   if (!match.ok()) throw_status(match.status());
-  TableLook look{table.name, true, std::move(match.value().missing), {}, match.value().missing_rows};
+  TableLook look{table.name, true, std::move(match.value().missing), {}, match.value().missing_rows, 0, nullptr};
   for (std::size_t place : match.value().stale) look.stale.push_back(entries[place].id);
   return look;
 }
@@ -60,7 +60,7 @@ FileLook look_at(const bridge::Source& file, const MigrationSource& source, cons
     if (is_excluded(options, table.name)) continue;
     const auto entries = ledger.tables.find(table.name);
     if (entries == ledger.tables.end()) {
-      look.tables.push_back({table.name, false, {}, {}, 0});
+      look.tables.push_back({table.name, false, {}, {}, 0, 0, nullptr});
       continue;
     }
     TableLook compared = compare(file, table, entries->second, options);

@@ -88,15 +88,15 @@ class Migration {
   void look_at(const MigrationSource& source, std::size_t worker, std::optional<detail::ProfiledFile>& found,
                std::mutex& mutex) {
     detail::FileLedger ledger;
-    if (is_installed_) {
-      const std::string name = source.path.substr(source.path.rfind('/') + 1);
-      ledger = detail::read_ledger(connection(worker), {source.tenant, name, options_.schema, name_});
-    }
+    const std::string name = source.path.substr(source.path.rfind('/') + 1);
+    const detail::LedgerPlace place{source.tenant, name, options_.schema, name_};
+    if (is_installed_) ledger = detail::read_ledger(connection(worker), place);
     const bool is_new = ledger.tables.empty();
     detail::read_whole(source, options_, is_new && options_.check_integrity, [&](const bridge::Source& file) {
       if (!is_new && !looks_at_all_) {
-        const detail::FileLook look = detail::look_at(file, source, options_, ledger);
+        detail::FileLook look = detail::look_at(file, source, options_, ledger);
         detail::require_unchanged(file);
+        if (look.tables.empty()) detail::look_for_deletions(connection(worker), place, options_, ledger, look);
         if (note_look(source, look, ledger.is_unfinished, mutex)) return;
       }
       found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false)};

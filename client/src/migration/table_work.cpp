@@ -34,6 +34,7 @@ TableWork::TableWork(const MigrationSource& source, const bridge::Source& file, 
   outcome.source = file.file_name();
   outcome.source_table = table.name;
   outcome.table = plan.name;
+  outcome.kept_deleted = this->look.kept_deleted;
 }
 
 std::unique_ptr<bridge::CopyEncoder> WorkReader::open(const std::optional<bridge::RowidRange>& range) const {

@@ -10,158 +10,17 @@
 #include <utility>
 
 #include "bridge/copy_encoder.hpp"
-#include "bridge/helpdesk.hpp"
-#include "bridge/row_reader.hpp"
 #include "migration/cell_compare.hpp"
 #include "migration/choices.hpp"
 #include "migration/core_installer.hpp"
+#include "migration/deleted_rows.hpp"
+#include "migration/table_comparison.hpp"
 #include "migration/target_tables.hpp"
 
 namespace rowhouse {
 namespace {
 
-constexpr std::size_t kExamples = 5;
 constexpr std::int64_t kRowsBetweenReports = 1000;
-
-using Fields = std::vector<std::optional<std::string>>;
-
-// Keys in the source of rows that an import has set aside.
-struct KeysSetAside {
-  std::set<std::string> rejected, conflicts;
-};
-
-// Compares one table of one file; rows of the target are pushed in, rows of the source are pulled as far as needed.
-class TableComparison {
- public:
-  TableComparison(const bridge::Source& file, const bridge::Table& table, const bridge::TablePlan& plan,
-                  KeysSetAside set_aside, VerifiedTable& result)
-      : plan_(plan), set_aside_(std::move(set_aside)), result_(result) {
-    std::vector<std::string> read;
-    std::vector<bridge::OrderColumn> order;
-    for (const std::string& name : plan.primary_key) {
-      const bridge::ColumnPlan* column = plan.find(name);
-      key_.push_back(static_cast<std::size_t>(column - plan.columns.data()));
-      order.push_back({column->source_name, column->type});
-    }
-    for (const bridge::ColumnPlan& column : plan.columns) {
-      const bool there = column.source_name.empty() || table.find(column.source_name);
-      cell_of_.push_back(there ? static_cast<int>(read.size()) : -1);
-      repairs_.push_back(plan.repairs(column));
-      if (there) read.push_back(column.source_name);
-    }
-    bridge::Result<std::unique_ptr<bridge::RowReader>> reader = bridge::RowReader::open(file, table, read, order);
-    if (!reader.ok()) detail::throw_status(reader.status());
-    reader_ = std::move(reader.value());
-    advance();
-  }
-
-  void take(const Fields& target) {
-    while (more_ && order_against(target) < 0) {
-      miss();
-      advance();
-    }
-    if (!more_ || order_against(target) != 0) {
-      ++result_.unexpected;
-      result_.changed += is_changed(target);
-      example(unexpected_, "key " + printed_key(target), "is not in the file");
-      return;
-    }
-    compare(target);
-    advance();
-  }
-
-  // `elsewhere`: how many rows of the table other files of the tenant have brought. Not told apart from those that nobody
-  // brought, they account for as many of the rows that this file has not.
-  void finish(std::int64_t elsewhere) {
-    for (; more_; advance()) miss();
-    result_.elsewhere = std::min(elsewhere, result_.unexpected);
-    result_.unexpected -= result_.elsewhere;
-    result_.changed = std::min(result_.changed, result_.differences());
-    if (result_.unexpected == 0) return;
-    for (const std::string& one : unexpected_) {
-      if (result_.examples.size() < kExamples) result_.examples.push_back(one);
-    }
-  }
-
- private:
-  // To the next source row that should be in PostgreSQL.
-  void advance() {
-    for (;;) {
-      bridge::Result<bool> next = reader_->next();
-      if (!next.ok()) detail::throw_status(next.status());
-      more_ = next.value();
-      if (!more_ || set_aside_.rejected.erase(reader_->key()) == 0) return;
-      ++result_.rejected;
-    }
-  }
-
-  const bridge::Cell& cell(std::size_t column) const {
-    static const bridge::Cell kNull;
-    return cell_of_[column] < 0 ? kNull : reader_->cells()[static_cast<std::size_t>(cell_of_[column])];
-  }
-
-  int order_against(const Fields& target) const {
-    for (std::size_t column : key_) {
-      const int order = detail::compare_key(cell(column), target[column].value_or(""), plan_.columns[column].type);
-      if (order != 0) return order;
-    }
-    return 0;
-  }
-
-  // The cell as the text policy keeps it.
-  bridge::Cell kept_cell(std::size_t column) {
-    bridge::Cell kept = cell(column);
-    if (repairs_[column] && kept.storage_class == bridge::StorageClass::text &&
-        bridge::repair_text(kept.bytes, plan_.columns[column].type, plan_.text_policy, kept_))
-      kept.bytes = kept_;
-    return kept;
-  }
-
-  void compare(const Fields& target) {
-    bool equal = true;
-    for (std::size_t i = 0; i < plan_.columns.size(); ++i) {
-      const bridge::ColumnPlan& column = plan_.columns[i];
-      if (cell_of_[i] < 0 || detail::same_value(kept_cell(i), target[i], column.type)) continue;
-      if (plan_.integrated_objects && column.name == "platform" &&
-          cell(i).storage_class == bridge::StorageClass::null && target[i] == bridge::kDefaultPlatform)
-        continue;
-      equal = false;
-      example(result_.examples, "key " + reader_->key(), "differs in column \"" + column.name + "\"");
-    }
-    ++(equal ? result_.rows : result_.different);
-    if (!equal) result_.changed += is_changed(target);
-  }
-
-  // The last field, behind the plan's columns, says whether an import has written the row.
-  static bool is_changed(const Fields& target) { return target.back() != "t"; }
-
-  void miss() {
-    ++result_.missing;
-    result_.changed += set_aside_.conflicts.count(reader_->key()) > 0;  // deleted there, and told so
-    example(result_.examples, "key " + reader_->key(), "is not in PostgreSQL");
-  }
-
-  static void example(std::vector<std::string>& examples, const std::string& key, const std::string& what) {
-    if (examples.size() < kExamples) examples.push_back(key + " " + what);
-  }
-
-  std::string printed_key(const Fields& target) const {
-    std::string text;
-    for (std::size_t column : key_) text += (text.empty() ? "" : ", ") + target[column].value_or("NULL");
-    return text;
-  }
-
-  const bridge::TablePlan& plan_;
-  KeysSetAside set_aside_;
-  VerifiedTable& result_;
-  std::vector<std::string> unexpected_;
-  std::unique_ptr<bridge::RowReader> reader_;
-  std::vector<std::size_t> key_;
-  std::vector<int> cell_of_;
-  std::vector<bool> repairs_;
-  std::string kept_;
-  bool more_ = false;
-};
 
 // What the workers of one run share: the next file, what came of each, and how far they are together.
 class VerifyRun {
@@ -286,8 +145,8 @@ class Verification {
                                  bridge::sql_name(column.type) + ", not " + bridge::sql_name(*column.wider) +
                                  " as --types says");
     }
-    TableComparison comparison(file, profile.table, table, keys_set_aside(result), result);
-    Fields fields;
+    detail::TableComparison comparison(file, profile.table, table, keys_set_aside(result), result);
+    detail::TableComparison::Fields fields;
     std::int64_t rows = 0;
     connection_.copy_out(select(table, result.tenant), [&](std::string_view line) {
       run_.check_stopped();
@@ -295,7 +154,9 @@ class Verification {
       comparison.take(fields);
       if (++rows % kRowsBetweenReports == 0) tell(result, kRowsBetweenReports);
     });
-    comparison.finish(result.unexpected > 0 ? rows_from_elsewhere(result) : 0);
+    comparison.drain();
+    comparison.settle(result.unexpected > 0 ? rows_from_elsewhere(result) : 0,
+                      result.missing > 0 ? deleted_rows(result) : 0);
     tell(result, rows % kRowsBetweenReports);
   }
 
@@ -313,11 +174,26 @@ class Verification {
     return std::stoll(std::string(rows.value(0, 0).value_or("0")));
   }
 
-  KeysSetAside keys_set_aside(const VerifiedTable& table) const {
+  // Rows that an import has brought out of this file, and that are not there any more.
+  std::int64_t deleted_rows(const VerifiedTable& table) const {
+    const auto there = detail::keys_where_rows_lack(connection_, table.tenant, options_.schema, table.table);
+    if (!there) return 0;
+    const detail::PostgresResult entries = connection_.execute(
+        "SELECT id, rows FROM rowhouse.import_chunk WHERE tenant = $1 AND source = $2 AND source_table = $3 "
+        "AND target_schema = $4 AND target_table = $5",
+        {table.tenant, table.source, table.source_table, options_.schema, table.table});
+    std::int64_t deleted = 0;
+    for (std::size_t i = 0; i < entries.rows(); ++i)
+      deleted += detail::count_deleted(connection_, *there, std::string(entries.value(i, 0).value_or("")),
+                                       detail::to_integer(entries.value(i, 1)));
+    return deleted;
+  }
+
+  detail::KeysSetAside keys_set_aside(const VerifiedTable& table) const {
     const detail::PostgresResult rows = connection_.execute(
         "SELECT key, sqlstate = $4 FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3",
         {table.tenant, table.source, table.source_table, bridge::kConflictState});
-    KeysSetAside keys;
+    detail::KeysSetAside keys;
     for (std::size_t i = 0; i < rows.rows(); ++i)
       (rows.value(i, 1) == "t" ? keys.conflicts : keys.rejected).emplace(rows.value(i, 0).value_or(""));
     return keys;
@@ -356,8 +232,8 @@ std::int64_t expected_rows(detail::PostgresConnection& connection, const std::ve
   std::set<std::pair<std::string, std::string>> wanted;
   for (const MigrationSource& source : sources)
     wanted.emplace(source.tenant, std::filesystem::path(source.path).filename().string());
-  const detail::PostgresResult rows = connection.execute(
-      "SELECT tenant, source, sum(rows)::bigint FROM rowhouse.import_chunk GROUP BY tenant, source");
+  const detail::PostgresResult rows =
+      connection.execute("SELECT tenant, source, sum(rows)::bigint FROM rowhouse.import_chunk GROUP BY tenant, source");
   std::int64_t expected = 0;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     if (wanted.count({std::string(rows.value(i, 0).value_or("")), std::string(rows.value(i, 1).value_or(""))}) > 0)
@@ -375,14 +251,18 @@ detail::PostgresConnection connect_to_compare(const Url& target) {
 }  // namespace
 
 bool VerifyReport::equal() const {
-  return failures.empty() && std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) {
-           return table.differences() == 0;
-         });
+  return failures.empty() &&
+         std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) { return table.differences() == 0; });
 }
 
-bool VerifyReport::is_copied() const {
-  return failures.empty() && std::all_of(tables.begin(), tables.end(), [](const VerifiedTable& table) {
-           return table.differences() == table.changed;
+bool VerifyReport::is_copied(const MigrationReport& by) const {
+  return failures.empty() && std::all_of(tables.begin(), tables.end(), [&](const VerifiedTable& table) {
+           if (table.differences() != table.changed) return false;
+           return table.deleted == 0 ||
+                  std::any_of(by.tables.begin(), by.tables.end(), [&](const TableOutcome& outcome) {
+                    return outcome.tenant == table.tenant && outcome.source == table.source &&
+                           outcome.source_table == table.source_table && outcome.kept_deleted >= table.deleted;
+                  });
          });
 }
 
