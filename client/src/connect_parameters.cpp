@@ -23,6 +23,11 @@ void check_known(const std::string& name) {
 ConnectParameters::ConnectParameters(const Url& url, const PostgresOptions& options) {
   add("application_name", options.application_name);
   add("client_encoding", "UTF8");
+  // Who waits for a peer that is gone without a word learns of it within a minute; the system alone would take two hours.
+  // No tcp_user_timeout: it would end a connection to a server that is there and reads nothing while it waits for a lock.
+  add("keepalives_idle", "30");
+  add("keepalives_interval", "10");
+  add("keepalives_count", "3");
   std::string hosts, ports;
   for (const Url::Host& host : url.hosts()) {
     if (&host != &url.hosts().front()) hosts += ',', ports += ',';

@@ -27,6 +27,7 @@ using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
 constexpr std::size_t kCopyBuffer = 256 * 1024;
 constexpr std::chrono::milliseconds kLookIntoTls{50};
+constexpr std::chrono::milliseconds kLookForStop{50};
 constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
 
 // Waits for the socket; false when the deadline has passed.
@@ -166,8 +167,12 @@ PostgresConnection PostgresConnection::connect(const Url& url, const PostgresOpt
   if (options.connect_timeout.count() > 0) deadline = Clock::now() + options.connect_timeout;
   // libpq wants the socket to be writable before its first step.
   for (Wait wait = Wait::kWrite; wait != Wait::kNothing; wait = impl->wire->step_connect()) {
-    if (!wait_for(impl->wire->socket(), wait == Wait::kRead ? POLLIN : POLLOUT, deadline))
-      impl->wire->fail_to_connect_in_time();
+    const short events = wait == Wait::kRead ? POLLIN : POLLOUT;
+    while (!wait_for(impl->wire->socket(), events,
+                     options.stop.stop_possible() ? sooner(deadline, Clock::now() + kLookForStop) : deadline)) {
+      if (options.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
+      if (deadline && Clock::now() >= *deadline) impl->wire->fail_to_connect_in_time();
+    }
   }
   impl->database = PQdb(impl->get());
   PostgresConnection made(std::move(impl));
@@ -321,6 +326,7 @@ void PostgresConnection::release(std::string_view name) {
 }
 
 void PostgresConnection::cancel() noexcept { impl_->wire->cancel(); }
+PostgresLine PostgresConnection::line() { return impl_->wire->line(); }
 bool PostgresConnection::in_transaction() const noexcept { return impl_->wire->in_transaction(); }
 bool PostgresConnection::usable() noexcept { return impl_->wire->usable(); }
 int PostgresConnection::server_version() const noexcept { return PQserverVersion(impl_->get()); }

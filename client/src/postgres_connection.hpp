@@ -67,6 +67,9 @@ class PostgresConnection {
   // Thread-safe: asks the server to stop the statement in progress, which then throws 57014.
   void cancel() noexcept;
 
+  // For those who end what the connection waits for.
+  PostgresLine line();
+
   bool in_transaction() const noexcept;
   // False when the connection is known to be lost. Looks at the socket, sends nothing.
   bool usable() noexcept;

@@ -65,7 +65,44 @@ bool is_changed_plan(const PGresult* error) {
 PostgresWire::PostgresWire(Url url, const PostgresOptions& options)
     : url_(std::move(url)), options_(options), statements_(options.statement_cache) {}
 
-PostgresWire::~PostgresWire() { PQfinish(connection_); }
+// Its own request to cancel: the canceller's is held back while the session's owner may begin another statement.
+struct PostgresLine::End {
+  explicit End(PGconn* connection) : socket(PQsocket(connection)), request(PQgetCancel(connection), &PQfreeCancel) {}
+
+  std::mutex mutex;
+  int socket;  // under the mutex; -1 once it is closed
+  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request;
+};
+
+void PostgresLine::cancel_soon() const {
+  std::thread([end = end_] {
+    std::array<char, 256> ignored{};
+    if (end->request) PQcancel(end->request.get(), ignored.data(), ignored.size());
+  }).detach();
+}
+
+void PostgresLine::cut() const noexcept {
+  const std::lock_guard lock(end_->mutex);
+  if (end_->socket >= 0) ::shutdown(end_->socket, SHUT_RDWR);
+}
+
+bool PostgresLine::is_closed() const noexcept {
+  const std::lock_guard lock(end_->mutex);
+  return end_->socket < 0;
+}
+
+PostgresLine PostgresWire::line() {
+  if (!line_) line_ = std::make_shared<PostgresLine::End>(connection_);
+  return PostgresLine(line_);
+}
+
+PostgresWire::~PostgresWire() {
+  if (line_) {
+    const std::lock_guard lock(line_->mutex);
+    line_->socket = -1;
+  }
+  PQfinish(connection_);
+}
 
 void PostgresWire::receive_notice(void* self, const PGresult* result) noexcept {
   const auto* wire = static_cast<const PostgresWire*>(self);

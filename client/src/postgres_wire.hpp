@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,12 +28,29 @@ struct PostgresOptions {
   std::string application_name = "rowhouse";          // a URL's own wins
   std::size_t statement_cache = 0;                    // prepared statements kept; 0: none is prepared
   std::chrono::milliseconds statement_timeout{0};     // the server's, for the session; 0: the server's own
+  std::stop_token stop{};                             // ends connecting with 57014
 };
 
 struct PostgresNotice {
   std::string_view severity;  // not localized: NOTICE, WARNING, ...
   std::string_view sqlstate;
   std::string_view message;
+};
+
+// A connection as those see it who want to end what it waits for. May outlive it. Thread-safe.
+class PostgresLine {
+ public:
+  // Asks the server to stop the statement in progress, if there is one: by a thread of its own, which waits for nobody.
+  void cancel_soon() const;
+  // Whoever waits for the connection finds it lost.
+  void cut() const noexcept;
+  bool is_closed() const noexcept;
+
+ private:
+  friend class PostgresWire;
+  struct End;
+  explicit PostgresLine(std::shared_ptr<End> end) : end_(std::move(end)) {}
+  std::shared_ptr<End> end_;
 };
 
 // What a step needs before the next one.
@@ -90,6 +108,7 @@ class PostgresWire {
   void cancel_soon();
   // The same for any thread, whether or not the connection is still there.
   std::function<void()> canceller() const;
+  PostgresLine line();
 
   pg_conn* connection() const noexcept { return connection_; }
   int socket() const noexcept;
@@ -133,6 +152,7 @@ class PostgresWire {
   std::vector<std::string> deallocated_;  // names that the server may forget
   NoticeHandler on_notice_;
   std::shared_ptr<Canceller> canceller_ = std::make_shared<Canceller>();
+  std::shared_ptr<PostgresLine::End> line_;
 
   // The exchange.
   std::vector<Slot> slots_;

@@ -94,6 +94,17 @@ bool same_json(const Cell& cell, const std::string& printed) {
 
 }  // namespace
 
+std::string to_hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "\\x";
+  text.reserve(2 + 2 * bytes.size());
+  for (unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
 std::string from_hex(std::string_view printed) {
   std::string bytes;
   for (std::size_t i = 2; i + 1 < printed.size(); i += 2) {

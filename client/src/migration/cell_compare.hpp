@@ -21,6 +21,8 @@ bool same_value(const bridge::Cell& cell, const std::optional<std::string>& prin
 std::string plain_number(std::string_view text);
 // The bytes of a bytea as PostgreSQL prints it.
 std::string from_hex(std::string_view printed);
+// And back.
+std::string to_hex(std::string_view bytes);
 
 // Order of a key's cell and a printed key value of the same type: negative, zero or positive.
 int compare_key(const bridge::Cell& cell, const std::string& printed, bridge::PgType type);

@@ -64,11 +64,16 @@ void Constraints::take_away(const PostgresResult& keys) {
         "ALTER TABLE " + bridge::quote_qualified(std::string(keys.value(i, 0).value_or("")), table);
     const std::string quoted = bridge::quote_identifier(name);
     connection_.begin();
-    // Files that know of the key: should this run be cut off, the next one makes it again.
-    connection_.execute("UPDATE rowhouse.import_table SET unfinished = $1 WHERE target_schema = $2 AND target_table = $3",
-                        {run_, keys.value(i, 0), table});
-    connection_.execute(alter + " DROP CONSTRAINT IF EXISTS " + quoted);
-    connection_.commit();
+    try {
+      // Files that know of the key: should this run be cut off, the next one makes it again.
+      connection_.execute("UPDATE rowhouse.import_table SET unfinished = $1 WHERE target_schema = $2 AND target_table = $3",
+                          {run_, keys.value(i, 0), table});
+      connection_.execute(alter + " DROP CONSTRAINT IF EXISTS " + quoted);
+      connection_.commit();
+    } catch (...) {
+      connection_.rollback();
+      throw;
+    }
     suspended_.push_back({name, table, alter + " ADD CONSTRAINT " + quoted + " " + definition,
                           alter + " VALIDATE CONSTRAINT " + quoted});
   }
@@ -170,6 +175,7 @@ void move_identity(PostgresConnection& connection, const bridge::TablePlan& tabl
                    const std::string& tenant) {
   const bridge::ColumnPlan* identity = table.identity();
   if (!identity && !table.integrated_objects) return;
+  if (identity && identity->type != bridge::PgType::bigint) return;
   const std::string column = identity ? identity->name : "id";
   const std::string target = bridge::quote_qualified(schema, table.name);
   const std::string set =

@@ -1,6 +1,7 @@
 // The last pass over a tenant's files, while nobody can write to them.
 #include "bridge/writer_hold.hpp"
 #include "migration/core_installer.hpp"
+#include "migration/interrupt_watch.hpp"
 #include "migration/source_files.hpp"
 
 namespace rowhouse {
@@ -48,7 +49,8 @@ CutOverReport cut_over(const std::vector<MigrationSource>& sources, const std::s
   if (!report.migrated.failures.empty()) return report;
   report.verified = verify(own, target, options);
   if (!report.verified.is_copied(report.migrated)) return report;
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+  detail::InterruptWatch watch(options.interrupted);
+  detail::PostgresConnection connection = watch.connect(target);
   const detail::PostgresResult marked = connection.execute(
       "SELECT pg_catalog.to_char(rowhouse.cut_over_tenant($1) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
       {tenant});

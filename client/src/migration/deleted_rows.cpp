@@ -56,7 +56,8 @@ constexpr std::string_view kColumns =
 constexpr const char* kEntries =
     " FROM rowhouse.import_chunk WHERE tenant = $1 AND target_schema = $2 AND target_table = $3";
 
-KeysThere read_target(PostgresConnection& connection, const std::string& target, const std::string& own, const Key& key) {
+KeysThere read_target(PostgresConnection& connection, const std::string& target, const std::string& own,
+                      const Key& key) {
   std::string list;
   for (const std::string& name : key.names) list += (list.empty() ? "" : ", ") + bridge::quote_identifier(name);
   KeysThere there{{}, key.types};
@@ -121,32 +122,49 @@ std::int64_t count_deleted(PostgresConnection& connection, const KeysThere& ther
   return deleted;
 }
 
-void look_for_deletions(PostgresConnection& connection, const LedgerPlace& place, const MigrationOptions& options,
-                        const FileLedger& ledger, FileLook& look) {
-  if (ledger.tables.empty()) return;
-  const bool brings_back = options.on_conflict == OnConflict::kSource;
+namespace {
+
+// In a transaction of its own: to hold the lock of one table and wait for that of another would be a deadlock with a run
+// that drops a foreign key between them.
+std::shared_ptr<const KeysThere> keys_where_rows_lack(PostgresConnection& connection, const LedgerPlace& place,
+                                                      const std::vector<LedgerChunk>& entries) {
   try {
     connection.begin("BEGIN READ ONLY", place.tenant);
   } catch (const Error& error) {
     if (ends_the_run(error)) throw;
-    return;  // a suspended tenant's rows are not seen by everybody
+    return nullptr;  // a suspended tenant's rows are not seen by everybody
   }
+  try {
+    std::shared_ptr<const KeysThere> there =
+        keys_where_rows_lack(connection, place.tenant, place.schema, entries.front().target);
+    connection.rollback();
+    return there;
+  } catch (...) {
+    connection.rollback();
+    throw;
+  }
+}
+
+}  // namespace
+
+void look_for_deletions(PostgresConnection& connection, const LedgerPlace& place, const MigrationOptions& options,
+                        const FileLedger& ledger, FileLook& look) {
+  const bool brings_back = options.on_conflict == OnConflict::kSource;
   for (TableLook& table : look.tables) {
     const auto entries = ledger.tables.find(table.name);
     if (entries == ledger.tables.end()) continue;
-    table.there = keys_where_rows_lack(connection, place.tenant, place.schema, entries->second.front().target);
+    table.there = keys_where_rows_lack(connection, place, entries->second);
     if (table.there) look_into(connection, *table.there, entries->second, brings_back, table);
   }
   std::erase_if(look.unchanged, [&](TableOutcome& outcome) {
     const std::vector<LedgerChunk>& entries = ledger.tables.at(outcome.source_table);
     TableLook table{outcome.source_table, true, {}, {}, 0, 0, nullptr};
-    table.there = keys_where_rows_lack(connection, place.tenant, place.schema, entries.front().target);
+    table.there = keys_where_rows_lack(connection, place, entries);
     const bool is_due = table.there && look_into(connection, *table.there, entries, brings_back, table);
     outcome.kept_deleted = table.kept_deleted;
     if (is_due) look.tables.push_back(std::move(table));
     return is_due;
   });
-  connection.rollback();
 }
 
 }  // namespace rowhouse::detail

@@ -7,17 +7,6 @@
 namespace rowhouse::detail {
 namespace {
 
-std::string hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text = "\\x";
-  text.reserve(2 + 2 * bytes.size());
-  for (unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
 std::string array_of(const std::vector<std::string>& ids) {
   std::string array = "{";
   for (const std::string& id : ids) array += (array.size() > 1 ? "," : "") + id;
@@ -41,8 +30,8 @@ class RecordParameters {
                std::to_string(record.rows),
                std::to_string(record.rejects.size()),
                record.identity.digest,
-               hex(record.marks.keys),
-               hex(record.marks.digests),
+               to_hex(record.marks.keys),
+               to_hex(record.marks.digests),
                record.xids} {
     for (const std::string& text : texts_) views_.emplace_back(text);
     if (record.xids.empty()) views_.back() = std::nullopt;
@@ -62,7 +51,7 @@ void write_rejects(PostgresConnection& connection, const LedgerPlace& place, con
     return text.empty() ? PostgresParameter() : PostgresParameter(text);
   };
   for (const bridge::Reject& reject : record.rejects) {
-    const std::string value = hex(reject.value);
+    const std::string value = to_hex(reject.value);
     connection.execute(
         "INSERT INTO rowhouse.import_reject "
         "(tenant, source, source_table, key, column_name, storage_class, value, sqlstate, reason, chunk) "

@@ -7,6 +7,7 @@
 #include "migration/constraints.hpp"
 #include "migration/core_installer.hpp"
 #include "migration/file_copy.hpp"
+#include "migration/interrupt_watch.hpp"
 #include "migration/source_tables.hpp"
 #include "migration/target_tables.hpp"
 #include "migration/target_views.hpp"
@@ -21,9 +22,18 @@ constexpr auto kReconnectPause = std::chrono::milliseconds(500);
 class Migration {
  public:
   Migration(const Url& target, const MigrationOptions& options)
-      : target_(target), options_(options), workers_(std::min(options.jobs, kJobsMax)), main_(connect()) {}
+      : target_(target),
+        options_(options),
+        watch_(options.interrupted),
+        workers_(std::min(options.jobs, kJobsMax)),
+        main_(connect()) {}
 
   MigrationReport run(const std::vector<MigrationSource>& sources) {
+    return watch_.run([&] { return work(sources); });
+  }
+
+ private:
+  MigrationReport work(const std::vector<MigrationSource>& sources) {
     const auto started = std::chrono::steady_clock::now();
     detail::chosen_types(options_);
     is_installed_ = !detail::installed_core(main_).empty();
@@ -40,9 +50,8 @@ class Migration {
     return std::move(report_);
   }
 
- private:
-  detail::PostgresConnection connect() const {
-    detail::PostgresConnection connection = detail::PostgresConnection::connect(target_);
+  detail::PostgresConnection connect() {
+    detail::PostgresConnection connection = watch_.connect(target_);
     detail::prepare_session(connection);
     return connection;
   }
@@ -193,7 +202,8 @@ class Migration {
         const auto* const unreadable = dynamic_cast<const detail::SourceError*>(&error);
         if (unreadable && unreadable->may_pass && !std::exchange(read_again, true)) continue;
         if (copy) commits = std::move(copy->commits());
-        if (error.kind() == ErrorKind::kConnection && attempt < kAttempts) {
+        // A deadlock passes: two transactions that need each other's tables, one of which drops a foreign key.
+        if ((error.kind() == ErrorKind::kConnection || error.retryable()) && attempt < kAttempts) {
           pause(kReconnectPause * (1 << (attempt - 1)));
           continue;
         }
@@ -288,6 +298,7 @@ class Migration {
 
   const Url target_;
   const MigrationOptions& options_;
+  detail::InterruptWatch watch_;
   detail::Workers workers_;
   detail::PostgresConnection main_;
   std::vector<std::optional<detail::PostgresConnection>> connections_;

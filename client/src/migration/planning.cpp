@@ -5,14 +5,16 @@
 #include "bridge/collisions.hpp"
 #include "bridge/ddl.hpp"
 #include "migration/choices.hpp"
+#include "migration/interrupt_watch.hpp"
+#include "migration/referring_columns.hpp"
 #include "migration/target_views.hpp"
 #include "migration/widening.hpp"
 
 namespace rowhouse {
 namespace {
 
-// Fits the plan to the table that is there, as migrate would, and says by which statements.
-void compare_with_target(detail::PostgresConnection& connection, bridge::TablePlan& plan, PlannedTable& table,
+// Fits the plan to the table that is there, as migrate would.
+void fit_to_target(detail::PostgresConnection& connection, bridge::TablePlan& plan, PlannedTable& table,
                          const MigrationOptions& options) {
   const std::string target = bridge::quote_qualified(options.schema, plan.name);
   table.exists = connection.execute("SELECT pg_catalog.to_regclass($1) IS NOT NULL", {target}).value(0, 0) == "t";
@@ -23,6 +25,11 @@ void compare_with_target(detail::PostgresConnection& connection, bridge::TablePl
     table.ddl.push_back(alter + "ADD COLUMN " + bridge::quote_identifier(column.name) + " " + bridge::sql_name(column.type));
     plan.columns.push_back(std::move(column));
   }
+}
+
+// Which columns would be widened, and by which statements.
+void tell_widened(bridge::TablePlan& plan, PlannedTable& table, const MigrationOptions& options) {
+  const std::string target = bridge::quote_qualified(options.schema, plan.name);
   for (bridge::ColumnPlan& column : plan.columns) {
     if (!column.wider) continue;
     const detail::Alteration alteration{target, column.name, column.type, *column.wider, column.chosen};
@@ -31,7 +38,7 @@ void compare_with_target(detail::PostgresConnection& connection, bridge::TablePl
                             " and has to be " + bridge::sql_name(*column.wider) + ": " + why);
     } else {
       table.widened.push_back(column.name);
-      table.ddl.push_back(alter + detail::alter_sql(alteration));
+      table.ddl.push_back("ALTER TABLE " + target + " " + detail::alter_sql(alteration));
       column.type = *column.wider;
     }
   }
@@ -53,23 +60,36 @@ void add_ddl(const bridge::TablePlan& plan, PlannedTable& table, const Migration
 }
 
 // `connection` may be null: no database is looked at.
-PlannedTable describe(bridge::TablePlan& plan, const std::vector<detail::ProfiledFile>& files,
-                      detail::PostgresConnection* connection, const MigrationOptions& options) {
-  PlannedTable table;
+std::vector<PlannedTable> compare_with_target(detail::PostgresConnection* connection, bridge::Plan& plan,
+                                              const MigrationOptions& options, std::vector<std::string>& notes) {
+  std::vector<PlannedTable> tables(plan.tables.size());
+  if (!connection) return tables;
+  for (std::size_t i = 0; i < tables.size(); ++i) fit_to_target(*connection, plan.tables[i], tables[i], options);
+  for (bridge::TablePlan& other : detail::widen_referring(*connection, plan, options.schema)) {
+    PlannedTable table;
+    tell_widened(other, table, options);
+    notes.insert(notes.end(), table.notes.begin(), table.notes.end());
+    for (const std::string& statement : table.ddl)
+      notes.push_back("table \"" + other.name + "\" is not in these files, and refers to one that is: " + statement);
+  }
+  for (std::size_t i = 0; i < tables.size(); ++i) tell_widened(plan.tables[i], tables[i], options);
+  return tables;
+}
+
+void describe(const bridge::TablePlan& plan, const std::vector<detail::ProfiledFile>& files, const MigrationOptions& options,
+              PlannedTable& table) {
   table.name = plan.name;
   table.source_name = plan.source_name;
-  table.notes = plan.notes;
+  table.notes.insert(table.notes.begin(), plan.notes.begin(), plan.notes.end());
   for (const detail::ProfiledFile& file : files) {
     if (const bridge::TableProfile* profile = detail::find_table(file.profile, plan)) table.rows += profile->rows;
   }
-  if (connection) compare_with_target(*connection, plan, table, options);
   table.primary_key = plan.primary_key;
   table.columns.push_back({plan.tenant_column, "", "text", "the tenant"});
   for (const bridge::ColumnPlan& column : plan.columns) {
     table.columns.push_back({column.name, column.source_name, bridge::sql_name(column.type), column.evidence});
   }
   add_ddl(plan, table, options);
-  return table;
 }
 
 // Foreign keys come last: they may refer to any table.
@@ -139,7 +159,8 @@ PlanReport report_of(const std::vector<MigrationSource>& sources, detail::Postgr
   find_collisions(plan, files, options, report.failures);
   report.files = files.size();
   report.notes = plan.notes;
-  for (bridge::TablePlan& table : plan.tables) report.tables.push_back(describe(table, files, connection, options));
+  report.tables = compare_with_target(connection, plan, options, report.notes);
+  for (std::size_t i = 0; i < report.tables.size(); ++i) describe(plan.tables[i], files, options, report.tables[i]);
   for (const bridge::Hazard& hazard : plan.hazards)
     report.hazards.push_back(
         {hazard.kind, hazard.table, hazard.column, hazard.count, hazard.sample, hazard.becomes});
@@ -162,10 +183,13 @@ PlanReport plan(const std::vector<MigrationSource>& sources, const MigrationOpti
 }
 
 PlanReport plan(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options) {
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
-  detail::prepare_session(connection);
-  connection.execute("SET default_transaction_read_only = on");
-  return report_of(sources, &connection, options);
+  detail::InterruptWatch watch(options.interrupted);
+  return watch.run([&] {
+    detail::PostgresConnection connection = watch.connect(target);
+    detail::prepare_session(connection);
+    connection.execute("SET default_transaction_read_only = on");
+    return report_of(sources, &connection, options);
+  });
 }
 
 }  // namespace rowhouse

@@ -72,8 +72,7 @@ void forget_imports(PostgresConnection& connection, const std::string& schema, c
   }
 }
 
-void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl,
-                TableChanges& changes) {
+void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl) {
   if (read_columns(connection, ddl.schema, table.name).empty()) {
     forget_imports(connection, ddl.schema, table.name);
     if (!table.integrated_objects) {
@@ -93,8 +92,6 @@ void make_table(PostgresConnection& connection, bridge::TablePlan& table, const 
     table.columns.push_back(column);
     table.columns.back().not_null = false;
   }
-  widen_columns(connection, table, ddl, changes);
-  connection.execute("SELECT rowhouse.protect($1::regclass, $2)", {qualified, table.tenant_column});
 }
 
 }  // namespace
@@ -134,6 +131,24 @@ std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection
   return std::move(lacking.value());
 }
 
+bridge::TablePlan read_table(PostgresConnection& connection, const std::string& schema, const std::string& table) {
+  bridge::TablePlan plan;
+  plan.name = table;
+  plan.tenant_column = connection
+                           .execute("SELECT tenant_column FROM rowhouse.protected_tables WHERE table_name = $1::regclass",
+                                    {bridge::quote_qualified(schema, table)})
+                           .value(0, 0)
+                           .value_or("");
+  for (const bridge::TargetColumn& there : read_columns(connection, schema, table)) {
+    bridge::ColumnPlan column;
+    column.name = there.name;
+    if (there.name == plan.tenant_column || !bridge::type_from_name(there.type, column.type)) continue;
+    if (there.in_key) plan.primary_key.push_back(there.name);
+    plan.columns.push_back(std::move(column));
+  }
+  return plan;
+}
+
 bool choices_widen(PostgresConnection& connection, const MigrationOptions& options) {
   bool widens = false;
   const std::vector<bridge::TypeChoice> choices = chosen_types(options);
@@ -167,7 +182,11 @@ TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, con
   if (connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", {options.schema}).rows() == 0)
     refuse_schema(options.schema);
   install_core(connection);
-  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl, changes);
+  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl);
+  widen_columns(connection, plan, ddl, changes);
+  for (const bridge::TablePlan& table : plan.tables)
+    connection.execute("SELECT rowhouse.protect($1::regclass, $2)",
+                       {bridge::quote_qualified(ddl.schema, table.name), table.tenant_column});
   connection.commit();
   return changes;
 }

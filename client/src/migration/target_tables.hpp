@@ -29,6 +29,9 @@ TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, con
 // Whether a column that is there has to become wider for a type that is chosen. Throws 42804 for one that can't.
 bool choices_widen(PostgresConnection& connection, const MigrationOptions& options);
 
+// A table as it is there: the columns of types that SQLite columns are copied to, and its key.
+bridge::TablePlan read_table(PostgresConnection& connection, const std::string& schema, const std::string& table);
+
 // Turns the types and the key of a planned table into those of the table in the database. Columns that the database
 // lacks leave the plan and are returned. Throws 42P01 where there is no such table, 42804 where a type does not fit.
 std::vector<bridge::ColumnPlan> align_with_target(PostgresConnection& connection, bridge::TablePlan& table,

@@ -8,6 +8,7 @@
 #include "bridge/catalog.hpp"
 #include "bridge/names.hpp"
 #include "bridge/tenant_id.hpp"
+#include "migration/interrupt_watch.hpp"
 #include "migration/cell_compare.hpp"
 #include "migration/core_installer.hpp"
 #include "migration/export_tables.hpp"
@@ -251,11 +252,14 @@ class Export {
 ExportReport export_tenant(const Url& from, const std::string& tenant, const std::string& path,
                            const ExportOptions& options) {
   if (const bridge::Status status = bridge::check_tenant_id(tenant); !status.ok()) detail::throw_status(status);
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(from);
-  detail::require_core(connection, from);
-  detail::prepare_session(connection);
+  detail::InterruptWatch watch(options.interrupted);
   try {
-    return Export(connection, tenant, path, options).run();
+    return watch.run([&] {
+      detail::PostgresConnection connection = watch.connect(from);
+      detail::require_core(connection, from);
+      detail::prepare_session(connection);
+      return Export(connection, tenant, path, options).run();
+    });
   } catch (const detail::SourceError& error) {
     throw FileError(error.sqlstate(), error.what(), error.diagnostics());
   }

@@ -14,6 +14,7 @@
 #include "migration/choices.hpp"
 #include "migration/core_installer.hpp"
 #include "migration/deleted_rows.hpp"
+#include "migration/interrupt_watch.hpp"
 #include "migration/table_comparison.hpp"
 #include "migration/target_tables.hpp"
 
@@ -242,10 +243,41 @@ std::int64_t expected_rows(detail::PostgresConnection& connection, const std::ve
   return expected;
 }
 
-detail::PostgresConnection connect_to_compare(const Url& target) {
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+detail::PostgresConnection connect_to_compare(detail::InterruptWatch& watch, const Url& target) {
+  detail::PostgresConnection connection = watch.connect(target);
   detail::prepare_session(connection);
   return connection;
+}
+
+VerifyReport verify_all(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options,
+                        detail::InterruptWatch& watch) {
+  detail::PostgresConnection connection = connect_to_compare(watch, target);
+  if (detail::installed_core(connection).empty())
+    throw_error("55000", "rowhouse is not installed in the database: nothing was migrated there");
+  const bridge::TargetNames names = detail::read_target_names(connection, options.schema);
+  VerifyRun run(sources, options);
+  run.expect_rows(expected_rows(connection, sources));
+  const auto work_on = [&](detail::PostgresConnection& with) {
+    Verification verification(with, names, run);
+    run.work([&](const MigrationSource& source, std::optional<FileFailure>& failure) {
+      return verification.compare(source, failure);
+    });
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < std::min(std::max<std::size_t>(options.jobs, 1), sources.size()); ++i) {
+      others.emplace_back([&] {
+        try {
+          detail::PostgresConnection own = connect_to_compare(watch, target);
+          work_on(own);
+        } catch (...) {
+          run.fail(std::current_exception());
+        }
+      });
+    }
+    work_on(connection);
+  }
+  return run.finish();
 }
 
 }  // namespace
@@ -268,33 +300,8 @@ bool VerifyReport::is_copied(const MigrationReport& by) const {
 
 VerifyReport verify(const std::vector<MigrationSource>& sources, const Url& target, const MigrationOptions& options) {
   detail::chosen_types(options);
-  detail::PostgresConnection connection = connect_to_compare(target);
-  if (detail::installed_core(connection).empty())
-    throw_error("55000", "rowhouse is not installed in the database: nothing was migrated there");
-  const bridge::TargetNames names = detail::read_target_names(connection, options.schema);
-  VerifyRun run(sources, options);
-  run.expect_rows(expected_rows(connection, sources));
-  const auto work_on = [&](detail::PostgresConnection& with) {
-    Verification verification(with, names, run);
-    run.work([&](const MigrationSource& source, std::optional<FileFailure>& failure) {
-      return verification.compare(source, failure);
-    });
-  };
-  {
-    std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < std::min(std::max<std::size_t>(options.jobs, 1), sources.size()); ++i) {
-      others.emplace_back([&] {
-        try {
-          detail::PostgresConnection own = connect_to_compare(target);
-          work_on(own);
-        } catch (...) {
-          run.fail(std::current_exception());
-        }
-      });
-    }
-    work_on(connection);
-  }
-  return run.finish();
+  detail::InterruptWatch watch(options.interrupted);
+  return watch.run([&] { return verify_all(sources, target, options, watch); });
 }
 
 }  // namespace rowhouse
