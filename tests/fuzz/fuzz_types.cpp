@@ -1,7 +1,6 @@
 // A column's declared type and values: the type that is decided holds every one of them but text that is no text, and
 // each value that a type holds is encoded as its receive function reads it.
 //   flags, declared type, then values: class, and eight bytes or a string
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -12,24 +11,6 @@ using namespace rowhouse::bridge;
 using namespace rowhouse::fuzz;
 
 namespace {
-
-constexpr PgType kAllTypes[] = {
-    PgType::boolean, PgType::bigint, PgType::double_precision, PgType::numeric,     PgType::text,
-    PgType::bytea,   PgType::date,   PgType::timestamp,        PgType::timestamptz, PgType::jsonb};
-
-Cell read_value(Bytes& input) {
-  Cell cell;
-  cell.storage_class = static_cast<StorageClass>(input.byte() % 5);
-  if (cell.storage_class == StorageClass::integer) cell.integer = static_cast<std::int64_t>(input.number());
-  if (cell.storage_class == StorageClass::real) {
-    const std::uint64_t bits = input.number();
-    std::memcpy(&cell.real, &bits, sizeof bits);
-    if (std::isnan(cell.real)) cell = {};  // as SQLite stores it
-  }
-  if (cell.storage_class == StorageClass::text || cell.storage_class == StorageClass::blob)
-    cell.bytes = input.string(255);
-  return cell;
-}
 
 void check_encoding(const Cell& cell, PgType type, TextCheck how) {
   Value value;
@@ -54,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string declared(input.string(64));
   const DeclaredKind kind = declared_kind(declared);
   std::vector<Cell> cells;
-  while (!input.empty() && cells.size() < 200) cells.push_back(read_value(input));
+  while (!input.empty() && cells.size() < 200) cells.push_back(read_cell(input));
 
   ColumnProfile whole, halves[2];
   for (std::size_t i = 0; i < cells.size(); ++i) {

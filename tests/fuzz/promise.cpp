@@ -1,8 +1,10 @@
 #include "tests/fuzz/promise.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace rowhouse::fuzz {
 
@@ -50,6 +52,21 @@ std::string_view Bytes::string(std::size_t bytes_max) {
   const std::string_view string = rest_.substr(0, length);
   rest_.remove_prefix(length);
   return string;
+}
+
+bridge::Cell read_cell(Bytes& input) {
+  using bridge::StorageClass;
+  bridge::Cell cell;
+  cell.storage_class = static_cast<StorageClass>(input.byte() % 5);
+  if (cell.storage_class == StorageClass::integer) cell.integer = static_cast<std::int64_t>(input.number());
+  if (cell.storage_class == StorageClass::real) {
+    const std::uint64_t bits = input.number();
+    std::memcpy(&cell.real, &bits, sizeof bits);
+    if (std::isnan(cell.real)) cell = {};  // as SQLite stores it
+  }
+  if (cell.storage_class == StorageClass::text || cell.storage_class == StorageClass::blob)
+    cell.bytes = input.string(255);
+  return cell;
 }
 
 }  // namespace rowhouse::fuzz

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "bridge/cell.hpp"
 #include "bridge/types.hpp"
 
 namespace rowhouse::fuzz {
@@ -27,5 +28,13 @@ class Bytes {
  private:
   std::string_view rest_;
 };
+
+inline constexpr bridge::PgType kAllTypes[] = {
+    bridge::PgType::boolean, bridge::PgType::bigint, bridge::PgType::double_precision, bridge::PgType::numeric,
+    bridge::PgType::text,    bridge::PgType::bytea,  bridge::PgType::date,             bridge::PgType::timestamp,
+    bridge::PgType::timestamptz, bridge::PgType::jsonb};
+
+/// A value as SQLite may hold it: class, and eight bytes or a string.
+bridge::Cell read_cell(Bytes& input);
 
 }  // namespace rowhouse::fuzz
