@@ -88,7 +88,7 @@ check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; 
 check-command: ## The command, from outside; kill=--rounds=1000 kills it more often
 	@ninja -C $(BUILD) make_helpdesk_files replay_images
 	ROWHOUSE=$(abspath $(command)) tests/command/run
-	ROWHOUSE=$(abspath $(command)) tests/kill/run $(or $(kill),--rounds=24)
+	ROWHOUSE=$(abspath $(command)) tests/kill/run $(or $(kill),--rounds=60)
 
 check-package: ## The library as others get it: its reference, its symbols, consumers by CMake and pkg-config
 	tests/packaging/reference

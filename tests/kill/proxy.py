@@ -105,7 +105,7 @@ class Link:
                 pass
 
     def send(self, direction, sink, frame):
-        while self.halted.is_set():
+        while self.halted.is_set() or self.proxy.halted.is_set():
             if self.proxy.closed.wait(0.02):
                 raise Gone
         rest = self.proxy.reach(direction, len(frame), self)
@@ -158,6 +158,7 @@ class Proxy:
         self.counts = collections.Counter()
         self.lock = threading.Lock()
         self.closed = threading.Event()
+        self.halted = threading.Event()  # set while nothing is to pass on any link
         self.links = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]

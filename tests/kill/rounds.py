@@ -24,6 +24,7 @@ NAMED = ("copied", "ledger", "commit", "committed")  # after COPY, before the le
 KILLED = ("client", "backend", "server")
 HARMS = KILLED + ("postmaster", "session", "cut", "reset", "orphan", "stall")
 STATES = ("first", "later")
+COPY_ALONE = ("--no-verify", "--no-audit")  # which only read
 
 
 class Harm:
@@ -78,7 +79,7 @@ class Harness:
 
     def run(self, verb, folder, url, *more):
         with self.command(verb, folder, url, *more) as process:
-            out, err = process.communicate(timeout=server.PATIENCE)
+            out, err, _ = server.finish(process)
         return process.returncode, out, err
 
     def url(self, database):
@@ -90,10 +91,10 @@ class Harness:
             server.make("learn", self.template[state])
             proxy = Proxy(server.SOCKET)
             began = time.monotonic()
-            status, _, err = self.run("migrate", state, proxy.url("learn", server.USER))
+            status, out, err = self.run("migrate", state, proxy.url("learn", server.USER), *COPY_ALONE)
             self.seconds[state] = time.monotonic() - began
             proxy.close()
-            assert status == 0, err
+            assert status == 0, checks.brief(out, err)
             self.counts[state] = proxy.counts
             self.shape[state] = checks.shape("learn")
             wrong = checks.wrongs("learn", self.owed[state], self.shape[state])
@@ -127,14 +128,14 @@ class Harness:
         server.make("struck", self.template[state])
         fault = Fault(event, nth, harm)
         proxy = Proxy(server.SOCKET, [fault] if event != "moment" else [])
-        process = harm.command = self.command("migrate", state, proxy.url("struck", server.USER), "--jobs", jobs)
+        process = harm.command = self.command("migrate", state, proxy.url("struck", server.USER), "--jobs", jobs, *COPY_ALONE)
         if event == "moment":
             time.sleep(nth)
             harm(NoLink)
             fault.done = True
         wrong = []
         try:
-            out, err = process.communicate(timeout=server.PATIENCE)
+            out, err, _ = server.finish(process)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
@@ -158,7 +159,7 @@ class Harness:
         """The same command once more; then every cell, every count, and nothing to do for a third run."""
         url = self.url("struck")
         wrong = []
-        status, out, err = self.run("migrate", state, url, "--jobs", jobs)
+        status, out, err = self.run("migrate", state, url, "--jobs", jobs, *COPY_ALONE)
         if status != 0:
             wrong.append(f"run again, it ended with {status}: {checks.brief(out, err)}")
         wrong += checks.wrongs("struck", self.owed[state], self.shape[state])
@@ -191,11 +192,12 @@ class NoLink:
 
 def others(harness, seed, many, disks):
     """What is not done in rounds: names and findings. Disks that are full take root, who may mount one."""
-    yield f"{6 * many} imports beside writers", writers.check(harness, seed, 6 * many)
-    yield f"{2 * many} times several at once", troubles.at_once(harness, seed, 2 * many)
+    yield f"{6 * many} imports beside writers", lambda: writers.check(harness, seed, 6 * many)
+    yield f"{2 * many} times several at once", lambda: troubles.at_once(harness, seed, 2 * many)
+    yield "Ctrl-C while nothing passes", lambda: troubles.stalled(harness)
     if disks:
-        yield f"{3 * many} times a full disk of the server", troubles.full_server(harness, seed, 3 * many)
-        yield "a full and a read-only scratch folder", troubles.full_scratch(harness)
+        yield f"{3 * many} times a full disk of the server", lambda: troubles.full_server(harness, seed, 3 * many)
+        yield "a full and a read-only scratch folder", lambda: troubles.full_scratch(harness)
 
 
 def main():
@@ -204,9 +206,11 @@ def main():
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     options.add_argument("--first", type=int, default=1, help="the round to begin with")
     options.add_argument("--disks", action="store_true", help="fill disks, too; as root")
+    options.add_argument("--share", default="1/1", help="which of how many parts of all that to do")
     options.add_argument("--only", type=int, help="this round alone; 0 for what is not done in rounds")
     given = options.parse_args()
-    print(f"# seed {given.seed}, {given.rounds} rounds", flush=True)
+    share, shares = map(int, given.share.split("/"))
+    print(f"# seed {given.seed}, {given.rounds} rounds, share {share} of {shares}", flush=True)
     folder = tempfile.mkdtemp(prefix="rowhouse-kill-")
     failed = 0
     began = time.monotonic()
@@ -220,14 +224,16 @@ def main():
     try:
         harness = Harness(folder, given.seed)
         harness.learn()
-        numbers = range(given.first, given.rounds + 1) if given.only is None else [given.only] if given.only else []
+        numbers = range(given.first + share - 1, given.rounds + 1, shares) if given.only is None else [given.only] if given.only else []
         for number in numbers:
             name, wrong = harness.round(number)
             report(f"{name} (--seed {given.seed} --only {number})", wrong)
             print(f"# {time.monotonic() - began:.0f} s: {name}", flush=True)
         if not given.only:
-            for name, wrong in others(harness, given.seed, max(1, given.rounds // 60), given.disks):
-                report(f"{name} (--seed {given.seed} --only 0)", wrong)
+            for place, (name, check) in enumerate(others(harness, given.seed, max(1, given.rounds // 60), given.disks)):
+                if place % shares == share - 1:
+                    report(f"{name} (--seed {given.seed} --only 0)", check())
+                    print(f"# {time.monotonic() - began:.0f} s: {name}", flush=True)
         report("the files are as they were", harness.untouched())
         for (kind, end), count in sorted(harness.ends.items()):
             print(f"# {kind}: {end} {count} times")

@@ -67,11 +67,22 @@ def answers(connection):
 
 
 def until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"never: {what}")
+    """Counts its looks, not the time: it may be stopped for a while, and what it waits for, too."""
+    for _ in range(PATIENCE * 50):
+        if condition():
+            return
         time.sleep(0.02)
+    raise AssertionError(f"never: {what}")
+
+
+def finish(process, slices=PATIENCE * 10):
+    """What a process says until it ends, and seconds counted as above."""
+    for looked in range(slices):
+        try:
+            return (*process.communicate(timeout=0.1), looked / 10)
+        except subprocess.TimeoutExpired:
+            pass
+    raise subprocess.TimeoutExpired(process.args, slices / 10)
 
 
 def connect(database="postgres"):

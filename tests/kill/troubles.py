@@ -3,12 +3,16 @@ import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import time
 
 import checks
 import server
 from checks import brief
+from proxy import Fault, Proxy
+
+SOON = 3  # seconds from Ctrl-C to the end of a command that nobody answers
 
 
 @contextlib.contextmanager
@@ -86,9 +90,44 @@ def at_once(harness, seed, times):
             commands.append(harness.command("migrate", state, harness.url("struck"), "--jobs", chance.choice("124")))
             time.sleep(chance.choice((0, 0, 0.05, 0.2)))
         for process in commands:
-            out, err = process.communicate(timeout=server.PATIENCE)
+            out, err, _ = server.finish(process)
             if process.returncode != 0:
                 wrong.append(f"at once {number}, {state}: one ended with {process.returncode}: {brief(out, err)}")
         wrong += checks.halves("struck")
         wrong += harness.mend(state, "2")
+    return wrong
+
+
+def keepalive(port):
+    """Seconds until the kernel asks whether the other side of each connection to a port is there; of those that it asks."""
+    with open("/proc/net/tcp") as connections:
+        fields = [line.split() for line in connections.readlines()[1:]]
+    timers = [field[5].split(":") for field in fields if int(field[2].split(":")[1], 16) == port]
+    return [int(when, 16) / os.sysconf("SC_CLK_TCK") for kind, when in timers if kind == "02"]
+
+
+def stalled(harness):
+    """From some moment on nothing passes any more, on new connections neither. Ctrl-C ends the command all the same."""
+    wrong = []
+    for verb, state, event, nth in (("migrate", "first", "copy", 2), ("migrate", "first", "commit", 3), ("migrate", "later", "merge", 1),
+                                    ("migrate", "first", "index", 1), ("verify", "first", "down", 300_000)):
+        name = f"{verb} {state}, stalled at {event}"
+        server.make("struck", "migrated" if verb == "verify" else harness.template[state])
+        proxy = Proxy(server.SOCKET)
+        proxy.faults.append(Fault(event, nth, lambda link: proxy.halted.set()))
+        with harness.command(verb, state, proxy.url("struck", server.USER), "--jobs", "2") as process:
+            server.until(lambda: proxy.halted.is_set() or process.poll() is not None, "the stall")
+            time.sleep(0.3)
+            timers = keepalive(proxy.port)
+            if not timers or max(timers) > 31:
+                wrong.append(f"{name}: whether the server is gone would be asked after {timers} s")
+            process.send_signal(signal.SIGINT)
+            out, err, took = server.finish(process)
+        proxy.close()
+        if process.returncode != 130 or took > SOON:
+            wrong.append(f"{name}: ended with {process.returncode} after {took:.1f} s: {brief(out, err)}")
+        server.until(lambda: not server.rows("postgres", """SELECT FROM pg_stat_activity WHERE datname = 'struck'"""),
+                     "the sessions end")
+        if verb == "migrate":
+            wrong += checks.halves("struck") + harness.mend(state, "2")
     return wrong

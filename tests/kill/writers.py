@@ -97,7 +97,7 @@ def check(harness, seed, imports):
                 if is_struck:
                     time.sleep(chance.uniform(0.02, 0.4))
                     process.kill()
-                out, err = process.communicate(timeout=server.PATIENCE)
+                out, err, _ = server.finish(process)
             killed += process.returncode < 0
             if process.returncode != 0 and not is_struck:
                 wrong.append(f"import {number} ended with {process.returncode}: {checks.brief(out, err)}")
