@@ -57,14 +57,14 @@ void verify_after(Migrated& migrated, const std::vector<MigrationSource>& source
     migrated.report.notes.push_back("\"" + path + "\" was written to since it was copied: run again to take that over");
 }
 
-void audit_after(Migrated& migrated, const std::string& schema, const Url& to) {
+void audit_after(Migrated& migrated, const Url& to, const MigrationOptions& how) {
   std::set<std::string> tables;
   for (const TableOutcome& table : migrated.report.tables) {
     if (!table.unchanged) tables.insert(table.table);
   }
   if (tables.empty()) return;
   try {
-    migrated.audited = audit(to);
+    migrated.audited = audit(to, how.interrupted);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kPermission) throw;
     migrated.report.notes.push_back("this role may not audit: " + std::string(error.what()));
@@ -75,7 +75,7 @@ void audit_after(Migrated& migrated, const std::string& schema, const Url& to) {
   const std::size_t all = findings.size();
   std::erase_if(findings, [&](const AuditFinding& finding) {
     return std::none_of(tables.begin(), tables.end(),
-                        [&](const std::string& table) { return is_about(finding.object, schema, table); });
+                        [&](const std::string& table) { return is_about(finding.object, how.schema, table); });
   });
   migrated.audited_elsewhere = all - findings.size();
   if (migrated.audited_elsewhere > 0)

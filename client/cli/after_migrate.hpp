@@ -29,6 +29,6 @@ using SourceStates = std::map<std::string, std::string>;
 void verify_after(Migrated& migrated, const std::vector<MigrationSource>& sources, const SourceStates& before, const Url& to,
                   const MigrationOptions& how);
 /// A role that may not ask is told so in a note.
-void audit_after(Migrated& migrated, const std::string& schema, const Url& to);
+void audit_after(Migrated& migrated, const Url& to, const MigrationOptions& how);
 
 }  // namespace rowhouse::cli

@@ -183,7 +183,7 @@ ExitStatus run_cut_over(const Options& options, const Url& to, const MigrationOp
   migrated.report = std::move(report.migrated);
   if (migrated.report.failures.empty()) migrated.verified = std::move(report.verified);
   migrated.cut_over = report.since;
-  if (!options.skip_audit) audit_after(migrated, options.schema, to);
+  if (!options.skip_audit) audit_after(migrated, to, how);
   progress.finish();
   print(options, migrated);
   print_notes(options, migrated.report.notes);
@@ -244,7 +244,7 @@ ExitStatus run_migrate(const Options& options) {
   Migrated migrated;
   migrated.report = migrate(from, to, how);
   if (!options.skip_verify) verify_after(migrated, from, before, to, how);
-  if (!options.skip_audit) audit_after(migrated, options.schema, to);
+  if (!options.skip_audit) audit_after(migrated, to, how);
   progress.finish();
   print(options, migrated);
   print_notes(options, migrated.report.notes);

@@ -1,6 +1,9 @@
 #include "postgres_connection.hpp"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -320,6 +323,45 @@ TEST_F(PostgresConnectionTest, ACallThatTakesTooLongIsCancelled) {
   connection->set_limits({.timeout = std::chrono::milliseconds(50)});
   EXPECT_EQ(error_of([&] { connection->execute("SELECT pg_sleep(60)"); }).sqlstate(), "57014");
   EXPECT_EQ(scalar("SELECT 1"), "1");
+}
+
+// From outside, whatever it waits for: the server when it still answers, else at this end.
+TEST_F(PostgresConnectionTest, ALineEndsWhatItsConnectionWaitsFor) {
+  for (const bool cuts : {false, true}) {
+    const rowhouse::detail::PostgresLine line = connection->line();
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      cuts ? line.cut() : line.cancel_soon();
+    });
+    const Error error = error_of([&] { connection->copy_out("COPY (SELECT pg_sleep(60)) TO STDOUT", [](auto) {}); });
+    other.join();
+    EXPECT_EQ(error.kind(), cuts ? ErrorKind::kConnection : ErrorKind::kCancelled) << error.what();
+    EXPECT_FALSE(line.is_closed());
+    if (!cuts) continue;
+    connection.reset();
+    EXPECT_TRUE(line.is_closed());
+    line.cut();
+    line.cancel_soon();
+  }
+}
+
+TEST(PostgresConnect, EndsWhenTheCallerWantsToStop) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);  // takes connections, and says nothing
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) | ::listen(listener, 1), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string url = "postgresql://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/x?sslmode=disable";
+  std::stop_source stop;
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    stop.request_stop();
+  });
+  EXPECT_EQ(error_of([&] { PostgresConnection::connect(url, {.stop = stop.get_token()}); }).sqlstate(), "57014");
+  other.join();
+  ::close(listener);
 }
 
 TEST(PostgresConnect, NeverPrintsThePassword) {

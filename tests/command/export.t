@@ -90,7 +90,10 @@ is "$status $(json '.tables[] | [.rows, .unexpected, .elsewhere] | join(" ")')" 
 sql "INSERT INTO thing VALUES ('both', 3, 'x')" >/dev/null
 rowhouse verify "$data/one.db" --tenant both --to "$url" --json
 is "$status $(json '.tables[] | [.rows, .unexpected, .elsewhere] | join(" ")')" '6 1 1 1' 'a row that nobody brought is one'
-sql 'DELETE FROM thing WHERE id = 3' >/dev/null
+sql 'DELETE FROM thing WHERE id = 2' >/dev/null
+rowhouse verify "$data/one.db" --tenant both --to "$url" --json
+is "$status $(json '.tables[] | [.rows, .unexpected, .elsewhere] | join(" ")')" '6 1 1 0' 'a row of the other that is gone accounts for none'
+sql "DELETE FROM thing WHERE id = 3; INSERT INTO thing VALUES ('both', 2, NULL, '2')" >/dev/null
 succeeds 'both at a time' verify "$data/one.db" "$data/two.db" --tenant both --to "$url" --jobs 2 --quiet
 refuses 'files that do not agree' 2 22023 'several files.*one.db, two.db' export --from "$url" --tenant both "$exports/both.db"
 refuses 'a file that was not' 2 22023 'no file "three.db"' export --from "$url" --tenant both --source three.db "$exports/both.db"

@@ -110,7 +110,7 @@ def stalled(harness):
     """From some moment on nothing passes any more, on new connections neither. Ctrl-C ends the command all the same."""
     wrong = []
     for verb, state, event, nth in (("migrate", "first", "copy", 2), ("migrate", "first", "commit", 3), ("migrate", "later", "merge", 1),
-                                    ("migrate", "first", "index", 1), ("verify", "first", "down", 300_000)):
+                                    ("migrate", "first", "index", 1), ("migrate", "first", "audit", 1), ("verify", "first", "down", 300_000)):
         name = f"{verb} {state}, stalled at {event}"
         server.make("struck", "migrated" if verb == "verify" else harness.template[state])
         proxy = Proxy(server.SOCKET)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +34,8 @@ struct AuditReport {
 };
 
 /// Every way in which tenants can reach each other's rows that the catalogs show. Reads, changes nothing.
-ROWHOUSE_EXPORT AuditReport audit(const Url& target);
+/// `interrupted` is asked often, from another thread; true ends the call with 57014.
+ROWHOUSE_EXPORT AuditReport audit(const Url& target, const std::function<bool()>& interrupted = {});
 
 /// A row of rowhouse.prove().
 struct ProofAttempt {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "migration/core_installer.hpp"
+#include "migration/interrupt_watch.hpp"
 #include "migration/source_files.hpp"
 
 namespace rowhouse {
@@ -14,8 +15,8 @@ std::string text(const detail::PostgresResult& rows, std::size_t row, std::size_
 }
 
 // Connected to a database whose core knows `function`, named with its arguments' types.
-detail::PostgresConnection connect(const Url& target, std::string_view function) {
-  detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
+detail::PostgresConnection connect(detail::InterruptWatch& watch, const Url& target, std::string_view function) {
+  detail::PostgresConnection connection = watch.connect(target);
   const std::string core = detail::require_core(connection, target);
   if (connection.execute("SELECT pg_catalog.to_regprocedure($1) IS NOT NULL", {function}).value(0, 0) == "t")
     return connection;
@@ -38,10 +39,12 @@ std::size_t ProofReport::count(std::string_view outcome) const {
       attempts.begin(), attempts.end(), [&](const ProofAttempt& attempt) { return attempt.outcome == outcome; }));
 }
 
-AuditReport audit(const Url& target) {
-  detail::PostgresConnection connection = connect(target, "rowhouse.audit()");
-  const detail::PostgresResult rows =
-      connection.execute("SELECT severity, rule, object, detail, remedy FROM rowhouse.audit()");
+AuditReport audit(const Url& target, const std::function<bool()>& interrupted) {
+  detail::InterruptWatch watch(interrupted);
+  const detail::PostgresResult rows = watch.run([&] {
+    return connect(watch, target, "rowhouse.audit()")
+        .execute("SELECT severity, rule, object, detail, remedy FROM rowhouse.audit()");
+  });
   AuditReport report;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const std::optional<std::string_view> remedy = rows.value(i, 4);
@@ -52,7 +55,8 @@ AuditReport audit(const Url& target) {
 }
 
 ProofReport prove(const Url& target, const std::optional<std::string>& table) {
-  detail::PostgresConnection connection = connect(target, "rowhouse.prove(regclass)");
+  detail::InterruptWatch watch({});
+  detail::PostgresConnection connection = connect(watch, target, "rowhouse.prove(regclass)");
   const detail::PostgresResult rows = connection.execute(
       "SELECT attack, object, outcome, detail FROM rowhouse.prove($1::pg_catalog.regclass)",
       {table ? detail::PostgresParameter(*table) : detail::PostgresParameter(std::nullopt)});

@@ -156,8 +156,7 @@ class Verification {
       if (++rows % kRowsBetweenReports == 0) tell(result, kRowsBetweenReports);
     });
     comparison.drain();
-    comparison.settle(result.unexpected > 0 ? rows_from_elsewhere(result) : 0,
-                      result.missing > 0 ? deleted_rows(result) : 0);
+    settle(comparison, result);
     tell(result, rows % kRowsBetweenReports);
   }
 
@@ -166,28 +165,33 @@ class Verification {
     run_.report(table.tenant, table.table, rows);
   }
 
-  // What the ledger says that other files brought into the same table.
-  std::int64_t rows_from_elsewhere(const VerifiedTable& table) const {
-    const detail::PostgresResult rows = connection_.execute(
-        "SELECT coalesce(sum(rows), 0)::bigint FROM rowhouse.import_chunk WHERE tenant = $1 AND target_schema = $2 "
-        "AND target_table = $3 AND (source, source_table) <> ($4, $5)",
+  // Rows that the ledger says imports to have brought into a table, and how many of them are not there any more.
+  struct Brought {
+    std::int64_t rows = 0, deleted = 0;
+  };
+  // `by`: this file, or the others of the tenant.
+  Brought brought(const VerifiedTable& table, const char* by, const detail::KeysThere* there) const {
+    const detail::PostgresResult entries = connection_.execute(
+        "SELECT id, rows FROM rowhouse.import_chunk WHERE tenant = $1 AND target_schema = $2 AND target_table = $3 "
+        "AND (source, source_table) " +
+            std::string(by) + " ($4, $5)",
         {table.tenant, options_.schema, table.table, table.source, table.source_table});
-    return std::stoll(std::string(rows.value(0, 0).value_or("0")));
+    Brought sum;
+    for (std::size_t i = 0; i < entries.rows(); ++i) {
+      const std::int64_t rows = detail::to_integer(entries.value(i, 1));
+      sum.rows += rows;
+      if (there)
+        sum.deleted += detail::count_deleted(connection_, *there, std::string(entries.value(i, 0).value_or("")), rows);
+    }
+    return sum;
   }
 
-  // Rows that an import has brought out of this file, and that are not there any more.
-  std::int64_t deleted_rows(const VerifiedTable& table) const {
+  // What accounts for rows that one side alone has.
+  void settle(detail::TableComparison& comparison, const VerifiedTable& table) const {
+    if (table.missing + table.unexpected == 0) return comparison.settle(0, 0);
     const auto there = detail::keys_where_rows_lack(connection_, table.tenant, options_.schema, table.table);
-    if (!there) return 0;
-    const detail::PostgresResult entries = connection_.execute(
-        "SELECT id, rows FROM rowhouse.import_chunk WHERE tenant = $1 AND source = $2 AND source_table = $3 "
-        "AND target_schema = $4 AND target_table = $5",
-        {table.tenant, table.source, table.source_table, options_.schema, table.table});
-    std::int64_t deleted = 0;
-    for (std::size_t i = 0; i < entries.rows(); ++i)
-      deleted += detail::count_deleted(connection_, *there, std::string(entries.value(i, 0).value_or("")),
-                                       detail::to_integer(entries.value(i, 1)));
-    return deleted;
+    const Brought others = brought(table, "<>", there.get());
+    comparison.settle(others.rows - others.deleted, brought(table, "=", there.get()).deleted);
   }
 
   detail::KeysSetAside keys_set_aside(const VerifiedTable& table) const {
