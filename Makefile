@@ -12,7 +12,7 @@ export PG_CONFIG
 command = $(BUILD)/client/cli/rowhouse
 private = tests/private-postgres run
 
-.PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-regress check-native \
+.PHONY: all help dependencies core native client install check check-citus check-unit check-sanitized check-threads check-tenants check-regress check-native \
   check-doors check-command check-lint check-matrix check-package docs demo demo-psql bench bench-migration bench-import bench-policies bench-client clean
 
 all: core native client ## Build everything: both extensions, the library, the command
@@ -61,6 +61,18 @@ check-sanitized: ## The unit tests by clang with the address and undefined behav
 	  -DROWHOUSE_SANITIZE=address,undefined >$(BUILD)-sanitized.log 2>&1 || { cat $(BUILD)-sanitized.log; exit 1; }
 	@ninja -C $(BUILD)-sanitized -j$(JOBS)
 	$(private) --without native -- ctest --test-dir $(BUILD)-sanitized --timeout 900 --progress --output-on-failure
+
+# What threads share. Debian's libpq, SQLite and libstdc++ are not instrumented: see tests/client/threads.supp.
+threads_tests = manager_test session_test observer_test async_test conformance_test conformance_async_test faults_test tenants_test
+check-threads: core ## The tests of pool, sessions and coroutines by clang with the thread sanitizer; not a part of check
+	@cmake -S . -B $(BUILD)-threads -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug \
+	  -DROWHOUSE_SANITIZE=thread >$(BUILD)-threads.log 2>&1 || { cat $(BUILD)-threads.log; exit 1; }
+	@ninja -C $(BUILD)-threads -j$(JOBS) $(threads_tests)
+	$(private) --without native -- tests/client/check-threads $(BUILD)-threads $(threads_tests)
+
+check-tenants: core ## A million operations of 10,000 tenants over 20 connections, by threads and by coroutines; not a part of check
+	@$(MAKE) --no-print-directory client tests=1 targets=tenants_test
+	$(private) --without native -- $(BUILD)/tests/client/tenants_test --tenants 10000 --operations 1000000 $(options)
 
 check-regress: ## What SQL users see, in every flavour
 	$(private) --without native -- tests/regress
@@ -139,6 +151,6 @@ bench-client: ## What the client library costs, as a ratio to bare libpq, libpqx
 	@tests/bench/client/run $(BUILD) $(options)
 
 clean: ## Remove what was built
-	rm -rf $(BUILD) $(BUILD)-sanitized $(BUILD).log $(BUILD)-sanitized.log
+	rm -rf $(BUILD) $(BUILD)-sanitized $(BUILD)-threads $(BUILD).log $(BUILD)-sanitized.log $(BUILD)-threads.log
 	-$(MAKE) --no-print-directory -C extension/core clean
 	-$(MAKE) --no-print-directory -C extension/native clean

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,7 @@ constexpr std::size_t kCopyBuffer = 256 * 1024;
 constexpr std::chrono::milliseconds kLookIntoTls{50};
 constexpr std::chrono::milliseconds kLookForStop{50};
 constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
+constexpr std::chrono::milliseconds kAskAgain{100};         // to cancel, while there is no answer
 
 // Waits for the socket; false when the deadline has passed.
 bool wait_for(int socket, short events, std::optional<Clock::time_point> deadline) {
@@ -45,9 +47,7 @@ bool wait_for(int socket, short events, std::optional<Clock::time_point> deadlin
   }
 }
 
-std::optional<Clock::time_point> sooner(std::optional<Clock::time_point> a, Clock::time_point b) {
-  return a ? std::min(*a, b) : b;
-}
+Clock::time_point sooner(std::optional<Clock::time_point> a, Clock::time_point b) { return a ? std::min(*a, b) : b; }
 
 // A statement terminated by NUL, as libpq wants it. One with NUL inside would be cut there, and mean something else.
 std::string terminated(std::string_view sql) {
@@ -122,14 +122,16 @@ void PostgresConnection::Impl::finish_exchange() {
   const std::stop_callback on_stop(limits.stop, [this] { wire->cancel(); });
   std::optional<Clock::time_point> deadline;
   if (limits.timeout.count() > 0) deadline = Clock::now() + limits.timeout;
-  bool late = false;
+  bool stopping = false;
   for (Wait wait = wire->step(); wait != Wait::kNothing; wait = wire->step()) {
     if (wire->wants_cancel()) wire->cancel();
-    const auto until = wire->encrypted() ? sooner(deadline, Clock::now() + kLookIntoTls) : deadline;
-    if (wait_for(wire->socket(), wait == Wait::kRead ? POLLIN : POLLIN | POLLOUT, until) || until != deadline) continue;
-    if (std::exchange(late, true)) wire->give_up();
-    wire->cancel_soon();
-    deadline = Clock::now() + kGraceToCancel;
+    const auto until = sooner(deadline, Clock::now() + (wire->encrypted() ? kLookIntoTls : kAskAgain));
+    if (wait_for(wire->socket(), wait == Wait::kRead ? POLLIN : POLLIN | POLLOUT, until)) continue;
+    const bool late = deadline && Clock::now() >= *deadline;
+    if (late && stopping) wire->give_up();
+    if (!late && !wire->asked_to_cancel()) continue;
+    if (!std::exchange(stopping, true)) deadline = Clock::now() + kGraceToCancel;
+    std::thread(wire->canceller()).detach();  // may outlive the connection
   }
 }
 

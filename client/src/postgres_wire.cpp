@@ -156,24 +156,35 @@ void PostgresWire::fail_to_connect_in_time() const {
 
 PostgresWire::Canceller::~Canceller() { PQfreeCancel(static_cast<PGcancel*>(request)); }
 
-void PostgresWire::Canceller::cancel() noexcept {
-  const std::lock_guard lock(mutex);
+void PostgresWire::Canceller::cancel(std::uint64_t wanted) noexcept {
+  const std::unique_lock lock(mutex, std::try_to_lock);
+  if (!lock.owns_lock() || !in_use || use != wanted || request == nullptr) return;  // one is under way, or none wanted
+  asked = true;
   std::array<char, 256> ignored{};
   // Returns when the server has closed the request's connection: by then the signal is on its way to the backend,
   // before anything that is sent later.
-  if (in_use && request != nullptr) PQcancel(static_cast<PGcancel*>(request), ignored.data(), ignored.size());
+  PQcancel(static_cast<PGcancel*>(request), ignored.data(), ignored.size());
 }
 
 void PostgresWire::Canceller::set_in_use(bool now) {
   const std::lock_guard lock(mutex);
   in_use = now;
+  if (!now) return;
+  ++use;
+  asked = false;
+}
+
+// Not where the connection is lost: a request may then be under way for as long as the network is silent.
+void PostgresWire::set_in_use(bool now) {
+  if (alive())
+    canceller_->set_in_use(now);
+  else
+    canceller_->in_use = false;
 }
 
 std::function<void()> PostgresWire::canceller() const {
-  return [canceller = canceller_] { canceller->cancel(); };
+  return [canceller = canceller_, wanted = canceller_->use.load()] { canceller->cancel(wanted); };
 }
-
-void PostgresWire::cancel_soon() { std::thread(canceller()).detach(); }
 
 bool PostgresWire::send_one(const PostgresStatement& statement, const std::string& sql,
                             const std::vector<const char*>& values) {
@@ -214,7 +225,7 @@ void PostgresWire::send(std::span<const PostgresStatement> statements, bool may_
     }
     values.push_back(c_strings(statements[i].parameters, texts[i]));
   }
-  canceller_->set_in_use(true);
+  set_in_use(true);
   slots_.clear();
   results_.clear();
   position_ = 0;
@@ -222,7 +233,7 @@ void PostgresWire::send(std::span<const PostgresStatement> statements, bool may_
   error_.reset();
   sink_error_ = nullptr;
   cancel_wanted_ = rows_given_ = finished_ = false;
-  may_commit_ = may_commit;
+  may_commit_ = may_commit && alive();  // on a connection that is known to be lost nothing is sent
   was_idle_ = idle();
   bool sent = PQstatus(connection_) == CONNECTION_OK && PQsetnonblocking(connection_, 1) == 0 &&
               PQenterPipelineMode(connection_) == 1;
@@ -335,7 +346,7 @@ void PostgresWire::finish() noexcept {
       error_ = std::move(result);
   }
   if (alive()) PQsetnonblocking(connection_, 0);
-  canceller_->set_in_use(false);
+  set_in_use(false);
 }
 
 bool PostgresWire::is_stale() {
@@ -359,11 +370,12 @@ PostgresWire::Results PostgresWire::take() {
 }
 
 void PostgresWire::give_up() {
-  // Without the canceller's lock: its request may be under way for as long as the network is silent.
   finished_ = true;
   shutdown(PQsocket(connection_), SHUT_RDWR);
   while (alive() && PQconsumeInput(connection_) == 1) {
   }
+  set_in_use(false);
+  if (sink_error_) std::rethrow_exception(std::exchange(sink_error_, nullptr));
   throw_result_error(connection_, nullptr, may_commit_);
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -102,12 +104,13 @@ class PostgresWire {
   [[noreturn]] void give_up();
 
   // Thread-safe and blocking: asks the server to stop the statement in progress. Nothing happens when there is none,
-  // and none begins or ends until the server has taken the request: it never hits another statement.
-  void cancel() noexcept { canceller_->cancel(); }
-  // The same by a thread of its own, which may outlive the connection.
-  void cancel_soon();
-  // The same for any thread, whether or not the connection is still there.
+  // and none begins or ends until the server has taken the request: it never hits another statement. A server that is
+  // about to read the statement, or the next message of it, forgets the request: ask again while there is no answer.
+  void cancel() noexcept { canceller_->cancel(canceller_->use); }
+  // The same for any thread and any time, whether or not the connection or the statement is still there.
   std::function<void()> canceller() const;
+  // Thread-safe: the statement in progress has been asked to stop.
+  bool asked_to_cancel() const noexcept { return canceller_->asked; }
   PostgresLine line();
 
   pg_conn* connection() const noexcept { return connection_; }
@@ -123,13 +126,16 @@ class PostgresWire {
  private:
   struct Canceller {
     ~Canceller();
-    void cancel() noexcept;
+    void cancel(std::uint64_t wanted) noexcept;
     void set_in_use(bool now);
-    std::mutex mutex;  // guards what follows; held while a request is under way
+    std::atomic<std::uint64_t> use{0};  // the number of what is in progress, or was last
+    std::atomic<bool> asked{false};     // it was asked to stop
+    std::atomic<bool> in_use{false};    // becomes true or false with the mutex, but on a lost connection
+    std::mutex mutex;                   // held while a request is under way
     void* request = nullptr;
-    bool in_use = false;
   };
   friend class PostgresUse;
+  void set_in_use(bool now);
   struct Slot {  // of what was sent, in order
     enum class Kind { kStatement, kPrepare, kOwn } kind;
     const PostgresSink* sink = nullptr;
@@ -173,8 +179,8 @@ class PostgresWire {
 // Holds while statements run that do not go through send(), so that they can be cancelled.
 class PostgresUse {
  public:
-  explicit PostgresUse(PostgresWire& wire) : wire_(wire) { wire_.canceller_->set_in_use(true); }
-  ~PostgresUse() { wire_.canceller_->set_in_use(false); }
+  explicit PostgresUse(PostgresWire& wire) : wire_(wire) { wire_.set_in_use(true); }
+  ~PostgresUse() { wire_.set_in_use(false); }
   PostgresUse(const PostgresUse&) = delete;
   PostgresUse& operator=(const PostgresUse&) = delete;
 

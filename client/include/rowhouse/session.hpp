@@ -72,7 +72,7 @@ struct CallOptions {
   /// The client's: over it the statement is cancelled and fails with 57014; if even that is not answered, the
   /// connection is given up and the error is 08006, or 08007 (in doubt).
   std::chrono::milliseconds call_timeout{0};
-  std::stop_token stop{};  ///< a request to stop cancels the statement, which throws 57014
+  std::stop_token stop{};  ///< a request to stop cancels the statement as call_timeout does: 57014, or 08006 and 08007
 };
 
 /// How a transaction works. Zero means: as the manager has it.

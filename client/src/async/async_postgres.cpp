@@ -23,6 +23,7 @@ using asio::use_awaitable;
 
 constexpr std::chrono::milliseconds kLookIntoTls{50};
 constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
+constexpr std::chrono::milliseconds kAskAgain{100};         // to cancel, while there is no answer
 
 // The loop has a descriptor of its own: libpq closes its one when a connection is lost, and the next connection may get
 // the same number while the loop still knows it as the first one's.
@@ -219,19 +220,20 @@ asio::awaitable<void> AsyncPostgres::drive(Steps& steps) {
   rung_ = false;
   const std::stop_callback on_stop(limits_.stop, bell(number));
   if (limits_.timeout.count() > 0) ring_after(limits_.timeout);
-  bool late = false;
+  std::optional<Clock::time_point> end;  // of the server's time to answer a request to cancel
   for (Wait what = steps.step(); what != Wait::kNothing; what = steps.step()) {
-    if (steps.wants_cancel()) co_await cancel_statement();
+    if (steps.wants_cancel()) rung_ = true;
     if (std::exchange(rung_, false)) {
-      if (std::exchange(late, true)) wire_->give_up();
+      if (end && Clock::now() >= *end) wire_->give_up();
+      if (!end) end = Clock::now() + kGraceToCancel;
       co_await cancel_statement();
-      ring_after(kGraceToCancel);
+      ring_after(kAskAgain);
     } else {
       co_await wait(what);
     }
   }
   ++exchange_;
-  if (late || limits_.timeout.count() > 0) deadline_.cancel();
+  if (end || limits_.timeout.count() > 0) deadline_.cancel();
 }
 
 asio::awaitable<PostgresWire::Results> AsyncPostgres::exchange(std::span<const PostgresStatement> statements,
