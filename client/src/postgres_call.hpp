@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,9 +35,9 @@ class PostgresCall {
   void add(std::string_view sql, std::string parameter);
   std::span<const PostgresParameter> keep(std::span<const Value> values);
 
-  std::deque<std::string> texts_;
-  std::deque<std::vector<PostgresParameter>> parameters_;
-  std::deque<PostgresSink> sinks_;
+  std::list<std::string> texts_;
+  std::list<std::vector<PostgresParameter>> parameters_;
+  std::list<PostgresSink> sinks_;
   std::vector<PostgresStatement> statements_;
   std::size_t wanted_ = 0;
 };

@@ -19,27 +19,48 @@ namespace {
 // Terminated by NUL, as libpq wants it. A text with NUL inside would be cut there, and mean something else.
 std::string terminated(std::string_view sql) {
   if (sql.find('\0') != std::string_view::npos) throw_error("42601", "the statement contains a NUL byte");
+  if (first_keyword(sql) == "COPY") {
+    throw_error("0A000", "COPY runs in a transaction or a session without a tenant, and alone",
+                {.hint = "Rows of the client go through copy_in and copy_out."});
+  }
   return std::string(sql);
 }
 
-// C strings of parameters; the copies are in `texts`.
-std::vector<const char*> c_strings(std::span<const PostgresParameter> parameters, std::vector<std::string>& texts) {
-  std::vector<const char*> pointers;
-  pointers.reserve(parameters.size());
-  texts.reserve(parameters.size());
-  for (const PostgresParameter& parameter : parameters) {
-    if (!parameter) {
-      pointers.push_back(nullptr);
-      continue;
+// The parameters of all statements as C strings, in one piece of memory.
+class CStrings {
+ public:
+  explicit CStrings(std::span<const PostgresStatement> statements) {
+    std::size_t bytes = 0, count = 0;
+    for (const PostgresStatement& statement : statements) {
+      count += statement.parameters.size();
+      for (const PostgresParameter& parameter : statement.parameters) bytes += parameter ? parameter->size() + 1 : 0;
     }
-    if (parameter->find('\0') != std::string_view::npos) {
-      throw_error("22021", "parameter $" + std::to_string(pointers.size() + 1) + " contains a NUL byte",
-                  Diagnostics{.hint = "PostgreSQL text cannot hold NUL; remove it or store bytea."});
-    }
-    pointers.push_back(texts.emplace_back(*parameter).c_str());
+    bytes_.reserve(bytes);
+    pointers_.reserve(count);
+    for (const PostgresStatement& statement : statements) add(statement.parameters);
   }
-  return pointers;
-}
+  // From the first parameter of all on.
+  const char* const* data() const { return pointers_.data(); }
+
+ private:
+  void add(std::span<const PostgresParameter> parameters) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (!parameters[i]) {
+        pointers_.push_back(nullptr);
+        continue;
+      }
+      if (parameters[i]->find('\0') != std::string_view::npos) {
+        throw_error("22021", "parameter $" + std::to_string(i + 1) + " contains a NUL byte",
+                    Diagnostics{.hint = "PostgreSQL text cannot hold NUL; remove it or store bytea."});
+      }
+      pointers_.push_back(bytes_.data() + bytes_.size());
+      bytes_.append(*parameters[i]).push_back('\0');
+    }
+  }
+
+  std::string bytes_;  // never grows, so what the pointers point to stays
+  std::vector<const char*> pointers_;
+};
 
 bool is_rows(ExecStatusType status) {
 #ifdef LIBPQ_HAS_CHUNK_MODE
@@ -186,18 +207,17 @@ std::function<void()> PostgresWire::canceller() const {
   return [canceller = canceller_, wanted = canceller_->use.load()] { canceller->cancel(wanted); };
 }
 
-bool PostgresWire::send_one(const PostgresStatement& statement, const std::string& sql,
-                            const std::vector<const char*>& values) {
-  const int count = static_cast<int>(values.size());
-  const char* const* data = values.empty() ? nullptr : values.data();
+bool PostgresWire::send_one(const PostgresStatement& statement, const std::string& sql, const char* const* values) {
+  const int count = static_cast<int>(statement.parameters.size());
+  const char* const* data = count == 0 ? nullptr : values;
   Slot slot{.kind = Slot::Kind::kStatement, .sink = statement.sink};
   if (!statements_.enabled() || !is_worth_preparing(sql)) {
     slots_.push_back(std::move(slot));
     return PQsendQueryParams(connection_, sql.c_str(), count, nullptr, data, nullptr, nullptr, 0) == 1;
   }
   slot.sql = sql;
-  if (auto known = statements_.find(sql)) {
-    slot.name = *std::move(known);
+  if (const std::string* known = statements_.find(sql)) {
+    slot.name = *known;
   } else {
     for (const Slot& earlier : slots_) {  // the same statement twice in one exchange
       if (earlier.kind == Slot::Kind::kPrepare && earlier.sql == sql) slot.name = earlier.name;
@@ -208,25 +228,18 @@ bool PostgresWire::send_one(const PostgresStatement& statement, const std::strin
       if (PQsendPrepare(connection_, slot.name.c_str(), sql.c_str(), 0, nullptr) != 1) return false;
     }
   }
-  const std::string name = slot.name;
   slots_.push_back(std::move(slot));
-  return PQsendQueryPrepared(connection_, name.c_str(), count, data, nullptr, nullptr, 0) == 1;
+  return PQsendQueryPrepared(connection_, slots_.back().name.c_str(), count, data, nullptr, nullptr, 0) == 1;
 }
 
 void PostgresWire::send(std::span<const PostgresStatement> statements, bool may_commit) {
   std::vector<std::string> sqls;
-  std::vector<std::vector<std::string>> texts(statements.size());
-  std::vector<std::vector<const char*>> values;
-  for (std::size_t i = 0; i < statements.size(); ++i) {
-    sqls.push_back(terminated(statements[i].sql));
-    if (first_keyword(sqls.back()) == "COPY") {
-      throw_error("0A000", "COPY runs in a transaction or a session without a tenant, and alone",
-                  {.hint = "Rows of the client go through copy_in and copy_out."});
-    }
-    values.push_back(c_strings(statements[i].parameters, texts[i]));
-  }
+  sqls.reserve(statements.size());
+  for (const PostgresStatement& statement : statements) sqls.push_back(terminated(statement.sql));
+  const CStrings values(statements);
   set_in_use(true);
-  slots_.clear();
+  slots_.clear();  // they point to sqls_
+  sqls_ = std::move(sqls);
   results_.clear();
   position_ = 0;
   expected_ = statements.size();
@@ -245,7 +258,9 @@ void PostgresWire::send(std::span<const PostgresStatement> statements, bool may_
       sent = sent && PQsendQueryParams(connection_, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
     }
   }
-  for (std::size_t i = 0; i < statements.size() && sent; ++i) sent = send_one(statements[i], sqls[i], values[i]);
+  const char* const* next = values.data();
+  for (std::size_t i = 0; i < statements.size() && sent; next += statements[i++].parameters.size())
+    sent = send_one(statements[i], sqls_[i], next);
   unsent_ = sent && PQpipelineSync(connection_) == 1;
   if (unsent_)
     enter_slot();
@@ -308,7 +323,7 @@ bool PostgresWire::take_result(PGresult* raw) {
   }
   if (position_ >= slots_.size()) return false;
   const Slot& slot = slots_[position_];
-  if (slot.kind == Slot::Kind::kPrepare) statements_.add(slot.sql, slot.name);
+  if (slot.kind == Slot::Kind::kPrepare) statements_.add(std::string(slot.sql), slot.name);
   if (slot.kind != Slot::Kind::kStatement) return false;
   if (is_rows(status)) {
     give_rows(slot, PostgresResult(result.release()));

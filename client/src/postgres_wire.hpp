@@ -139,13 +139,13 @@ class PostgresWire {
   struct Slot {  // of what was sent, in order
     enum class Kind { kStatement, kPrepare, kOwn } kind;
     const PostgresSink* sink = nullptr;
-    std::string sql{};   // of a statement that is prepared or uses what was prepared
-    std::string name{};  // of a prepared statement
+    std::string_view sql{};  // of a statement that is prepared or uses what was prepared
+    std::string name{};      // of a prepared statement
   };
 
   PostgresWire(Url url, const PostgresOptions& options);
   static void receive_notice(void* self, const pg_result* result) noexcept;
-  bool send_one(const PostgresStatement& statement, const std::string& sql, const std::vector<const char*>& values);
+  bool send_one(const PostgresStatement& statement, const std::string& sql, const char* const* values);
   void enter_slot() noexcept;
   bool take_result(pg_result* result);
   void give_rows(const Slot& slot, PostgresResult rows) noexcept;
@@ -161,6 +161,7 @@ class PostgresWire {
   std::shared_ptr<PostgresLine::End> line_;
 
   // The exchange.
+  std::vector<std::string> sqls_;
   std::vector<Slot> slots_;
   std::size_t position_ = 0;  // the slot whose results come
   std::size_t expected_ = 0;

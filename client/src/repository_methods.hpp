@@ -10,9 +10,13 @@ class BasicIntegratedObjectRepository<Access>::Rows : public BasicTableRepositor
  public:
   explicit Rows(Access access)
       : BasicTableRepository<IntegratedObject, Access>(integrated_objects(), std::move(access)) {}
+  using BasicTableRepository<IntegratedObject, Access>::upsert_rows;
 };
 
 namespace detail {
+
+// For a batch: as the table's pack() has it, without a copy of the JSON.
+ROWHOUSE_EXPORT std::vector<Value> packed_row(const IntegratedObjectData& data);
 
 inline IntegratedObject object_of(const IntegratedObjectData& data) {
   IntegratedObject object;
@@ -103,7 +107,7 @@ auto BasicIntegratedObjectRepository<Access>::upsert(const IntegratedObjectData&
 template <class Access>
 auto BasicIntegratedObjectRepository<Access>::upsert_many(std::span<const IntegratedObjectData> data)
     -> Answer<std::size_t> {
-  return rows_->upsert_many(data.size(), [&](std::size_t i) { return detail::object_of(data[i]); });
+  return rows_->upsert_rows(data.size(), [&](std::size_t i) { return detail::packed_row(data[i]); });
 }
 
 template <class Access>

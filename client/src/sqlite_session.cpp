@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <thread>
@@ -27,12 +27,34 @@ using DatabasePtr = std::unique_ptr<sqlite3, CloseDatabase>;
 
 constexpr int kProgressSteps = 1000;  // virtual machine steps between two looks at the clock
 
+// Texts one behind the other, which stay where they are.
+class Texts {
+ public:
+  std::string_view keep(const char* bytes, std::size_t size) {
+    if (size > left_) {
+      left_ = std::max(size, next_);
+      next_ = std::min(4 * next_, kLargest);
+      at_ = blocks_.emplace_back(new char[left_]).get();
+    }
+    std::memcpy(at_, bytes, size);
+    left_ -= size;
+    return {std::exchange(at_, at_ + size), size};
+  }
+  void clear() { blocks_.clear(), left_ = 0, next_ = 1024; }
+
+ private:
+  static constexpr std::size_t kLargest = 64 * 1024;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* at_ = nullptr;
+  std::size_t left_ = 0, next_ = 1024;
+};
+
 // Rows copied out of SQLite, whose own live only until the next step.
 class SqliteData final : public ResultData {
  public:
   std::vector<std::string> names;
-  std::vector<Cell> cells;        // row by row
-  std::deque<std::string> texts;  // what the cells' bytes point to
+  std::vector<Cell> cells;  // row by row
+  Texts texts;              // what the cells' bytes point to
   std::size_t affected = 0;
 
   std::size_t rows() const noexcept override { return names.empty() ? 0 : cells.size() / names.size(); }
@@ -195,7 +217,7 @@ void SqliteSession::read_row(sqlite3_stmt* statement, SqliteData& data) const {
         const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, column));
         const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
         cell.kind = blob ? Cell::Kind::kBlob : Cell::Kind::kText;
-        cell.bytes = size == 0 ? std::string_view("") : data.texts.emplace_back(bytes, size);
+        cell.bytes = size == 0 ? std::string_view("") : data.texts.keep(bytes, size);
       }
     }
     data.cells.push_back(cell);

@@ -9,11 +9,11 @@ StatementCache::StatementCache(std::size_t capacity) : capacity_(capacity) {
   prefix_ = "rowhouse_" + std::to_string(random()) + std::to_string(random()) + '_';
 }
 
-std::optional<std::string> StatementCache::find(std::string_view sql) {
+const std::string* StatementCache::find(std::string_view sql) {
   const auto at = by_text_.find(sql);
-  if (at == by_text_.end()) return std::nullopt;
+  if (at == by_text_.end()) return nullptr;
   used_.splice(used_.begin(), used_, at->second);
-  return at->second->name;
+  return &at->second->name;
 }
 
 std::string StatementCache::new_name() { return prefix_ + std::to_string(++made_); }

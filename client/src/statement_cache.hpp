@@ -17,8 +17,8 @@ class StatementCache {
   explicit StatementCache(std::size_t capacity);
 
   bool enabled() const noexcept { return capacity_ > 0; }
-  // The name of the statement, which becomes the most recently used; nothing when it is not prepared.
-  std::optional<std::string> find(std::string_view sql);
+  // The name of the statement, which becomes the most recently used; null when it is not prepared.
+  const std::string* find(std::string_view sql);
   std::string new_name();
   // Remembers a statement that the server has prepared.
   void add(std::string sql, std::string name);

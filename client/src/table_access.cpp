@@ -62,7 +62,7 @@ std::size_t TableAccess::upsert_many(std::size_t rows,
 
   OwnTransaction transaction(*impl_->lease, {});
   if (impl_->lease->database() == Database::kSqlite) {
-    for (std::size_t n = 0; n < batch.size(); ++n) run(statements.upsert_quietly(batch.row(n)));
+    for (std::size_t n = 0; n < batch.size(); ++n) run(statements.upsert_quietly(batch.take_row(n)));
   } else {
     run({statements.make_stage(), {}});
     impl_->lease->copy_in(statements.copy_stage(), [&](std::span<char> buffer) { return batch.fill(buffer); });

@@ -20,11 +20,12 @@ class TableBatch {
              const std::function<std::vector<Value>(std::size_t)>& row);
 
   std::size_t size() const noexcept { return distinct_.size(); }
-  const std::vector<Value>& row(std::size_t number) const { return values_[distinct_[number]]; }
+  std::vector<Value> take_row(std::size_t number) { return std::move(values_[distinct_[number]]); }
   // The rows as COPY's binary format, made as they are sent: writes to the buffer and returns how much; 0 is the end.
   std::size_t fill(std::span<char> buffer);
 
  private:
+  const std::vector<Value>& row(std::size_t number) const { return values_[distinct_[number]]; }
   void encode_next();
 
   const TableShape& shape_;

@@ -37,7 +37,7 @@ TableStatements::TableStatements(Database database, const std::string& schema, c
     append(returning_, name + in_utc + " AS " + name);
   }
   insert_ = insert_text();
-  on_conflict_ = on_conflict(RowTimes::kNow);
+  upsert_ = insert_ + on_conflict(RowTimes::kNow);
 }
 
 // Qualified, since SQLite takes an unknown name in quotes for a string.

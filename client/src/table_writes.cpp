@@ -35,6 +35,10 @@ const char* stage_type(ColumnType type) {
 
 }  // namespace
 
+Value packed_json(const Json& json, bool nullable) {
+  return json.is_null() && nullable ? Value() : Value(jsonb_text(json));
+}
+
 // Of one tenant, and nothing in it that only one of the databases would take.
 void TableStatements::check(const std::vector<Value>& row) const {
   const auto* owner = std::get_if<std::string>(&row[tenant_column_].held());
@@ -131,7 +135,7 @@ Statement TableStatements::upsert(std::vector<Value> row, RowTimes times) const 
 }
 
 Statement TableStatements::upsert_quietly(std::vector<Value> row) const {
-  return {insert_ + on_conflict_, insert_parameters(std::move(row))};
+  return {upsert_, insert_parameters(std::move(row))};
 }
 
 Statement TableStatements::update(std::vector<Value> row) const {
@@ -221,7 +225,8 @@ std::vector<Value> TableStatements::batch_row(std::vector<Value> row, Timestamp 
   set_times(row, RowTimes::kNow, time);
   for (std::size_t i = 0; i < row.size(); ++i) {
     bridge::Refusal refusal;
-    if (const auto* text = std::get_if<std::string>(&row[i].held())) refusal = bridge::check_text(*text);
+    const auto* text = std::get_if<std::string>(&row[i].held());
+    if (text != nullptr && column(i).type != ColumnType::kJson) refusal = bridge::check_text(*text);
     if (const auto* json = std::get_if<Json>(&row[i].held())) row[i] = Value(jsonb_text(*json));
     if (refusal) throw_error(refusal.sqlstate, "column \"" + column(i).name + "\": " + refusal.reason);
   }

@@ -133,6 +133,9 @@ struct Assignment {
   Value value;
 };
 
+// As a batch sends it: its text; NULL for the null of JSON where the column takes it. 22021, 22P02, 22P05.
+ROWHOUSE_EXPORT Value packed_json(const Json& json, bool nullable);
+
 }  // namespace detail
 
 /// One column of a T: a name, the member that it fills, what it is for.
@@ -147,6 +150,12 @@ class Column {
                nulls == Nulls::kByType && ColumnTraits<M>::nullable},
         offset_(detail::offset_of<T>(member)),
         write_([member](const T& object) { return ColumnTraits<M>::write(object.*member); }),
+        pack_([member, nullable = shape_.nullable](const T& object) {
+          if constexpr (std::same_as<M, Json>)
+            return detail::packed_json(object.*member, nullable);
+          else
+            return ColumnTraits<M>::write(object.*member);
+        }),
         take_([member](T& object) { return ColumnTraits<M>::write(std::move(object.*member)); }),
         read_([member, nulls](T& object, const Field& field) {
           const bool empty = (nulls == Nulls::kTolerated || std::same_as<M, Json>)&&field.is_null();
@@ -161,13 +170,16 @@ class Column {
   Value write(const T& object) const { return write_(object); }
   /// The same, moved out of the object.
   Value write(T&& object) const { return take_(object); }
+  /// The same for a batch: JSON as text, which needs no copy of it. Throws 22021, 22P02 or 22P05 for JSON that jsonb
+  /// cannot hold.
+  Value pack(const T& object) const { return pack_(object); }
   /// Fills the member from a field.
   void read(T& object, const Field& field) const { read_(object, field); }
 
  private:
   ColumnShape shape_;
   std::size_t offset_;
-  std::function<Value(const T&)> write_;
+  std::function<Value(const T&)> write_, pack_;
   std::function<Value(T&)> take_;
   std::function<void(T&, const Field&)> read_;
 };
@@ -264,7 +276,7 @@ template <class T>
 class Table {
  public:
   /// Throws ConfigurationError when the roles do not make a table: see ColumnRole.
-  Table(std::string name, std::initializer_list<Column<T>> columns) : columns_(columns) {
+  Table(std::string name, std::vector<Column<T>> columns) : columns_(std::move(columns)) {
     shape_.name = std::move(name);
     for (const Column<T>& column : columns_) shape_.columns.push_back(column.shape());
     shape_.validate();
@@ -284,6 +296,13 @@ class Table {
     std::vector<Value> values;
     values.reserve(columns_.size());
     for (const Column<T>& column : columns_) values.push_back(column.write(std::move(object)));
+    return values;
+  }
+  /// The same for a batch, see Column::pack.
+  std::vector<Value> pack(const T& object) const {
+    std::vector<Value> values;
+    values.reserve(columns_.size());
+    for (const Column<T>& column : columns_) values.push_back(column.pack(object));
     return values;
   }
   /// A row of a SELECT of all columns, in their order.

@@ -102,7 +102,8 @@ class BasicTableRepository {
                });
   }
   /// Calls `take(const T&)` for each row, by id or key, in constant memory and from one snapshot; ends early when it
-  /// returns false. In a transaction of yours each thousand rows are read as its isolation says. The transaction of it is open meanwhile: `take` must not use the same session for another one.
+  /// returns false. In a transaction of yours each thousand rows are read as its isolation says. The transaction of it
+  /// is open meanwhile: `take` must not use the same session for another one.
   template <class Take>
   Answer<void> for_each(Take&& take, const Filter<T>& filter = {}) {
     // An rvalue is kept, an lvalue referred to.
@@ -140,7 +141,7 @@ class BasicTableRepository {
   /// The same for `object(0)` to `object(count - 1)`, each asked for once.
   template <class Object>
   Answer<std::size_t> upsert_many(std::size_t count, Object&& object) {
-    return access_.upsert_many(count, [&](std::size_t i) { return table_->write(object(i)); });
+    return upsert_rows(count, [&](std::size_t i) { return table_->pack(object(i)); });
   }
   /// Replaces all but id, tenant and time of creation of the row with this id, or this key where the table has no id.
   /// False when there is none.
@@ -171,6 +172,11 @@ class BasicTableRepository {
  protected:
   /// For a session or transaction behind `access`; `table` must outlive it.
   BasicTableRepository(const Table<T>& table, Access access) : table_(&table), access_(std::move(access)) {}
+  /// upsert_many() of what Table::pack() gives: `row(0)` to `row(count - 1)`.
+  template <class Row>
+  Answer<std::size_t> upsert_rows(std::size_t count, Row&& row) {
+    return access_.upsert_many(count, [&](std::size_t i) { return row(i); });
+  }
 
  private:
   const detail::TableStatements& statements() const noexcept { return access_.statements(); }

@@ -111,7 +111,7 @@ class ROWHOUSE_EXPORT TableStatements {
   std::string columns_;             // of SELECT
   std::string returning_;           // the same where the table has no alias
   std::string insert_;              // INSERT, up to its VALUES
-  std::string on_conflict_;         // what follows it in an upsert
+  std::string upsert_;              // the whole statement that gives nothing back
   std::size_t tenant_column_;
 };
 

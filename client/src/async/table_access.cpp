@@ -21,7 +21,7 @@ awaitable<Result> run_here(AsyncLease& lease, Statement statement) {
 awaitable<void> write_batch(AsyncLease& lease, const TableStatements& statements, TableBatch& batch) {
   if (lease.database() == Database::kSqlite) {
     for (std::size_t n = 0; n < batch.size(); ++n) {
-      auto written = run_here(lease, statements.upsert_quietly(batch.row(n)));
+      auto written = run_here(lease, statements.upsert_quietly(batch.take_row(n)));
       co_await std::move(written);
     }
     co_return;

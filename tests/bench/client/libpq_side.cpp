@@ -138,6 +138,13 @@ class LibpqSide final : public Side {
   }
 
   void upsert(const IntegratedObjectData& data) override { in_transaction("upsert", Parameters(data).values()); }
+  void upsert_step_by_step(const IntegratedObjectData& data) override { upsert_each({&data, 1}); }
+  void upsert_each(std::span<const IntegratedObjectData> data) override {
+    run("BEGIN");
+    run("set_tenant", std::array{tenant_.c_str()});
+    for (const IntegratedObjectData& object : data) run("upsert", Parameters(object).values());
+    run("COMMIT");
+  }
 
   void for_each(const std::function<void(const IntegratedObject&)>& take) override {
     send("for_each", std::array{tenant_.c_str()});

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "in_flight.hpp"
 #include "pairs.hpp"
 #include "rowhouse/database_manager.hpp"
 #include "rowhouse/repository.hpp"
@@ -128,18 +129,26 @@ class Contest {
     });
   }
 
-  // A batch against a call a row, each a transaction.
-  void run_batch_against_rows(double times_faster) {
+  // A batch against what one writes who knows of none: a statement a row, each answer waited for.
+  void run_batch_against_rows() {
     if (!wanted("upsert of 10000")) return;
     static const std::vector<IntegratedObjectData> batch = samples("writes", kBatch);
     const auto [theirs, ours] = open("writes");
-    report_.add(compare(
-        {database_ + "upsert of 10000", peer_ + ", row by row", std::nullopt, times_faster},
-        std::min<std::size_t>(options_.rounds, 5),
-        [&] {
-          for (const IntegratedObjectData& object : batch) theirs->upsert(object);
-        },
-        [&] { ours->upsert_many(batch); }));
+    const std::pair<Comparison, std::function<void()>> ways[] = {
+        {{database_ + "upsert of 10000", peer_ + ", row by row", std::nullopt, 5},
+         [&side = *theirs] {
+           for (const IntegratedObjectData& object : batch) side.upsert_step_by_step(object);
+         }},
+        {{database_ + "upsert of 10000", peer_ + ", same, pipelined"},
+         [&side = *theirs] {
+           for (const IntegratedObjectData& object : batch) side.upsert(object);
+         }},
+        {{database_ + "upsert of 10000", peer_ + ", one transaction"}, [&side = *theirs] { side.upsert_each(batch); }}};
+    for (const auto& [comparison, rows] : ways) {
+      if (options_.tidy) options_.tidy();
+      report_.add(compare(comparison, std::min<std::size_t>(options_.rounds, 5), rows,
+                          [&ours = *ours] { ours.upsert_many(batch); }));
+    }
   }
 
  private:
@@ -183,6 +192,22 @@ class Contest {
   std::vector<std::int64_t> ids_;  // of the rows of the tenant "reads"
 };
 
+// The same requests by threads that wait and by coroutines that do not.
+void run_in_flight(Report& report, const Options& options) {
+  const std::string name = "postgresql: requests";
+  if (!name.starts_with(options.only)) return;
+  rowhouse::DatabaseManager manager{std::string_view(options.postgres)};
+  rowhouse::Session session = manager.session("reads");
+  std::vector<std::int64_t> rows;
+  for (const IntegratedObject& object : rowhouse::IntegratedObjectRepository(session).get_by_company("reads"))
+    rows.push_back(object.id);
+  const auto threads = by_threads(options.postgres, "reads", rows);
+  const auto coroutines = by_coroutines(options.postgres, "reads", rows);
+  options.tidy();
+  report.add(compare(
+      {name, "us, by 10 threads", 1.0}, options.rounds, [&] { threads->run(); }, [&] { coroutines->run(); }));
+}
+
 int run(Options options) {
   rowhouse::DatabaseManager superuser{std::string_view(options.postgres)};
   options.tidy = [superuser]() mutable { superuser.session().execute("VACUUM integrated_objects"); };
@@ -197,7 +222,8 @@ int run(Options options) {
   }
   Contest libpq(report, options, "postgresql: ", "libpq", bare_libpq, rowhouse_on_postgres, 1.15);
   libpq.run();
-  libpq.run_batch_against_rows(5);
+  libpq.run_batch_against_rows();
+  run_in_flight(report, options);
   Contest(report, options, "postgresql: ", "libpqxx", by_libpqxx, rowhouse_on_postgres, std::nullopt).run();
   Contest(report, options, "sqlite: ", "sqlite3", bare_sqlite, rowhouse_on_sqlite, 1.2).run();
   return report.finish();

@@ -26,6 +26,10 @@ class Side {
   virtual std::vector<IntegratedObject> get_all() = 0;  // newest first
   virtual bool update_summary(std::int64_t id, std::string_view summary) = 0;
   virtual void upsert(const IntegratedObjectData& data) = 0;
+  // The same, each of BEGIN, tenant, statement and COMMIT waited for. Bare libpq's alone.
+  virtual void upsert_step_by_step(const IntegratedObjectData& data) { upsert(data); }
+  // One transaction, and in it a statement a row, each waited for. Bare libpq's alone.
+  virtual void upsert_each(std::span<const IntegratedObjectData> data) { upsert_many(data); }
   virtual void upsert_many(std::span<const IntegratedObjectData> data) = 0;             // the quickest way there is
   virtual void for_each(const std::function<void(const IntegratedObject&)>& take) = 0;  // by id, in constant memory
 };
