@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bridge/key_set.hpp"
 #include "planned_file.hpp"
 
 namespace rowhouse::test {
@@ -116,6 +117,26 @@ TEST(RowMarks, MergeTransactions) {
   EXPECT_EQ(bridge::merge_xids("{}", "{}"), "{}");
   EXPECT_EQ(bridge::merge_xids("{}", "{7}"), "{7}");
   EXPECT_EQ(bridge::merge_xids("{12,7}", "{7,3}"), "{12,3,7}");
+}
+
+TEST(KeySet, HasTheKeysThatWereAdded) {
+  bridge::KeySet keys;
+  for (int i = 999; i >= 0; --i) keys.add("key " + std::to_string(i * 2));
+  keys.close();
+  for (int i = 0; i < 2000; ++i) EXPECT_EQ(keys.has("key " + std::to_string(i)), i % 2 == 0) << i;
+  EXPECT_FALSE(keys.has(""));
+  EXPECT_FALSE(bridge::KeySet().has("key 0"));
+}
+
+TEST(PackedMarks, TellWhichTypesTheyWerePackedFor) {
+  using bridge::PgType;
+  const std::string steps = bridge::pack_marks({}, {PgType::bigint}).keys;
+  const std::string fields = bridge::pack_marks({}, {PgType::text, PgType::bigint}).keys;
+  EXPECT_TRUE(bridge::are_keys_of(steps, {PgType::bigint}));
+  EXPECT_FALSE(bridge::are_keys_of(steps, {PgType::text}));
+  EXPECT_TRUE(bridge::are_keys_of(fields, {PgType::text, PgType::bigint}));
+  EXPECT_FALSE(bridge::are_keys_of(fields, {PgType::bigint, PgType::text}));
+  EXPECT_FALSE(bridge::are_keys_of("", {PgType::bigint}));
 }
 
 }  // namespace

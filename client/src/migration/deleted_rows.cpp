@@ -124,8 +124,8 @@ std::int64_t count_deleted(PostgresConnection& connection, const KeysThere& ther
 
 namespace {
 
-// In a transaction of its own: to hold the lock of one table and wait for that of another would be a deadlock with a run
-// that drops a foreign key between them.
+// In a transaction of its own: to hold the lock of one table and wait for that of another would be a deadlock with a
+// run that drops a foreign key between them.
 std::shared_ptr<const KeysThere> keys_where_rows_lack(PostgresConnection& connection, const LedgerPlace& place,
                                                       const std::vector<LedgerChunk>& entries) {
   try {
@@ -165,6 +165,20 @@ void look_for_deletions(PostgresConnection& connection, const LedgerPlace& place
     if (is_due) look.tables.push_back(std::move(table));
     return is_due;
   });
+}
+
+std::int64_t settle_deletions(const KeysThere& there, const bridge::Chunk& chunk, const bridge::KeyColumns& key,
+                              bool brings_back, std::vector<bridge::Change>& changes) {
+  std::int64_t kept = 0;
+  for (std::size_t row = 0; row < chunk.rows(); ++row) {
+    if (changes[row] != bridge::Change::none || there.keys.has(bridge::row_key(chunk, row, key))) continue;
+    if (brings_back) {
+      changes[row] = bridge::Change::insert;
+    } else {
+      ++kept;
+    }
+  }
+  return kept;
 }
 
 }  // namespace rowhouse::detail

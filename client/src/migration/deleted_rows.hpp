@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "bridge/changes.hpp"
 #include "bridge/key_set.hpp"
 #include "migration/ledger.hpp"
 #include "rowhouse/migration.hpp"
@@ -32,5 +33,10 @@ std::int64_t count_deleted(PostgresConnection& connection, const KeysThere& ther
 // apply_differences().
 void look_for_deletions(PostgresConnection& connection, const LedgerPlace& place, const MigrationOptions& options,
                         const FileLedger& ledger, FileLook& look);
+
+// Rows of a chunk that the file has as before, and that are not there: new again where `brings_back`, else they stay
+// deleted and are counted.
+std::int64_t settle_deletions(const KeysThere& there, const bridge::Chunk& chunk, const bridge::KeyColumns& key,
+                              bool brings_back, std::vector<bridge::Change>& changes);
 
 }  // namespace rowhouse::detail

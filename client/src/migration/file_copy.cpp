@@ -200,20 +200,6 @@ void FileCopy::note_commit(const std::vector<TableChange>& changes) {
   }
 }
 
-// Rows that the file has as before, and that were deleted in PostgreSQL: they stay so, or are new again.
-void FileCopy::settle_deletions(const bridge::Chunk& chunk, TableChange& change,
-                                std::vector<bridge::Change>& changes) const {
-  const KeysThere* const there = change.work.look.there.get();
-  if (!there) return;
-  for (std::size_t row = 0; row < chunk.rows(); ++row) {
-    if (changes[row] != bridge::Change::none || there->keys.has(bridge::row_key(chunk, row, change.work.key))) continue;
-    if (run_.options.on_conflict == OnConflict::kSource)
-      changes[row] = bridge::Change::insert;
-    else
-      ++change.outcome.kept_deleted;
-  }
-}
-
 void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change) {
   TableWork& work = change.work;
   const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
@@ -221,7 +207,8 @@ void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, Tab
   for (WorkReader reader(file, work, source_.tenant); reader.next(chunk);) {
     check_interrupted(run_.options);
     std::vector<bridge::Change> changes = change.difference.changes(chunk);
-    settle_deletions(chunk, change, changes);
+    if (work.look.there)
+      change.outcome.kept_deleted += settle_deletions(*work.look.there, chunk, work.key, how.overwrite, changes);
     std::vector<std::size_t> kept_back;
     std::string xids = change.xids;
     if (std::any_of(changes.begin(), changes.end(), [](bridge::Change one) { return one != bridge::Change::none; }))

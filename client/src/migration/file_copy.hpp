@@ -39,7 +39,6 @@ class FileCopy {
   void settle(const FileLedger& ledger);
   void apply_differences(const bridge::Source& file);
   void apply_all(const bridge::Source& file, std::vector<TableChange>& changes);
-  void settle_deletions(const bridge::Chunk& chunk, TableChange& change, std::vector<bridge::Change>& changes) const;
   void apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change);
   void send_new_chunks(const bridge::Source& file);
   void read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take);
