@@ -212,6 +212,14 @@ SELECT rowhouse.login(regress.token(:'fourth', 'acme'));
 SELECT * FROM app.later;
 COMMIT;
 RESET ROLE;
+-- set_tenant() refuses tenants registered since, and those that a dump has restored before it restored the seal.
+SELECT rowhouse.create_tenant('late');
+UPDATE rowhouse.tenant SET needs_token = false WHERE id = 'acme';
+SELECT rowhouse.rotate_key() IS NOT NULL AS is_rotated;
+SET ROLE regress_app;
+SELECT tenant, t.state FROM unnest(ARRAY['acme', 'late']) AS tenant, regress.try(format('SELECT rowhouse.set_tenant(%L)', tenant)) AS t;
+RESET ROLE;
+DELETE FROM rowhouse.tenant WHERE id = 'late';
 -- Opened again.
 SELECT rowhouse.unseal();
 SELECT rowhouse.is_sealed(), (SELECT count(*) FROM rowhouse.seal_key) AS keys, rowhouse.is_protected('app.note', 'company_id');

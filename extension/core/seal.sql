@@ -33,6 +33,23 @@ CREATE OR REPLACE FUNCTION rowhouse.is_sealed() RETURNS boolean
   RETURN EXISTS (SELECT FROM rowhouse.seal_state);
 COMMENT ON FUNCTION rowhouse.is_sealed() IS 'True while the tenant can be set by login() alone';
 
+-- Nobody registers a tenant meanwhile: it would not be told.
+CREATE OR REPLACE FUNCTION rowhouse.tell_tenants() RETURNS void
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  LOCK TABLE rowhouse.tenant IN SHARE ROW EXCLUSIVE MODE;
+  UPDATE rowhouse.tenant SET needs_token = rowhouse.is_sealed() WHERE needs_token <> rowhouse.is_sealed();
+END
+$function$;
+ALTER TABLE rowhouse.tenant ALTER COLUMN needs_token SET DEFAULT rowhouse.is_sealed();
+DO $tell$
+BEGIN
+  PERFORM rowhouse.tell_tenants();
+END
+$tell$;
+
 CREATE OR REPLACE FUNCTION rowhouse.pad_key(key bytea, pad integer) RETURNS bytea
   LANGUAGE plpgsql IMMUTABLE
   SET search_path = pg_catalog, pg_temp
@@ -82,6 +99,7 @@ BEGIN
       MESSAGE = 'tables are distributed, and Citus refuses policies that look up a login',
       HINT = 'Undistribute them first, or let no tenant send SQL of its own.';
   END IF;
+  PERFORM rowhouse.tell_tenants();
   DELETE FROM rowhouse.seal_key;
   key := rowhouse.make_key();
   PERFORM rowhouse.refresh_policies();
@@ -108,6 +126,7 @@ BEGIN
       MESSAGE = 'the database is not sealed, so there is no key to rotate',
       HINT = 'Call rowhouse.seal() first.';
   END IF;
+  PERFORM rowhouse.tell_tenants();  -- a dump may have restored them before it restored the seal
   UPDATE rowhouse.seal_key SET expires_at = least(expires_at, clock_timestamp() + grace);
   DELETE FROM rowhouse.seal_key WHERE expires_at <= clock_timestamp();
   RETURN rowhouse.make_key();
@@ -126,6 +145,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE object_not_in_prerequisite_state USING MESSAGE = 'the database is not sealed';
   END IF;
+  PERFORM rowhouse.tell_tenants();
   DELETE FROM rowhouse.seal_key;
   PERFORM rowhouse.refresh_policies();
 END

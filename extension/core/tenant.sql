@@ -37,11 +37,14 @@ CREATE TABLE IF NOT EXISTS rowhouse.tenant (
     CONSTRAINT tenant_id_valid CHECK (rowhouse.check_tenant_id(id) IS NOT NULL),
   status text NOT NULL DEFAULT 'active' CONSTRAINT tenant_status_valid CHECK (status IN ('active', 'suspended')),
   created_at timestamptz NOT NULL DEFAULT now(),
-  cut_over_at timestamptz
+  cut_over_at timestamptz,
+  needs_token boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE rowhouse.tenant IS 'The tenants that may be set as the current one';
 COMMENT ON COLUMN rowhouse.tenant.cut_over_at IS
   'Since when the tenant lives here alone and its files are refused; NULL while they may be imported';
+COMMENT ON COLUMN rowhouse.tenant.needs_token IS
+  'Whether the database is sealed (seal_state), said in each row so that set_tenant() looks in one place';
 
 -- Application roles set a tenant without being able to read the registry: this is all they learn of it, one id at a
 -- time.
@@ -55,15 +58,14 @@ END
 $function$;
 COMMENT ON FUNCTION rowhouse.tenant_status(text) IS 'active, suspended, or NULL for a tenant that is not registered';
 
--- The usual answer to set_tenant(), in one query: the tenant is active and the database is not sealed.
+-- The usual answer to set_tenant(), by one row: the tenant is active and the database is not sealed.
 CREATE OR REPLACE FUNCTION rowhouse.is_admitted(tenant text) RETURNS boolean
   LANGUAGE plpgsql STABLE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   PERFORM FROM rowhouse.tenant AS registered
-    WHERE registered.id = is_admitted.tenant AND registered.status = 'active'
-      AND NOT EXISTS (SELECT FROM rowhouse.seal_state);
+    WHERE registered.id = is_admitted.tenant AND registered.status = 'active' AND NOT registered.needs_token;
   RETURN FOUND;
 END
 $function$;
@@ -160,15 +162,16 @@ $function$;
 -- current again. Code that catches the error calls reset_tenant() first thing.
 --
 -- Every transaction comes here, and SET search_path costs a function a sixth of its time. So it does without: it runs
--- with its caller's rights, and names everything with its schema, operators too.
+-- with its caller's rights, and names everything with its schema, operators too. The usual way is one expression.
 CREATE OR REPLACE FUNCTION rowhouse.set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
   LANGUAGE plpgsql
 AS $function$
 BEGIN
-  IF rowhouse.is_admitted(tenant) IS NOT TRUE THEN
-    PERFORM rowhouse.refuse_tenant(tenant);
+  IF rowhouse.is_admitted(tenant) AND pg_catalog.current_setting('citus.propagate_set_commands', true) IS NULL THEN
+    RETURN pg_catalog.set_config('rowhouse.tenant', tenant, is_local IS NOT FALSE);
   END IF;
-  IF pg_catalog.current_setting('citus.propagate_set_commands', true) IS NOT NULL AND rowhouse.has_citus() THEN
+  PERFORM rowhouse.refuse_tenant(tenant);
+  IF rowhouse.has_citus() THEN
     RETURN rowhouse.propagate_tenant(tenant, is_local);
   END IF;
   RETURN pg_catalog.set_config('rowhouse.tenant', tenant, is_local IS NOT FALSE);

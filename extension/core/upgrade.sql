@@ -14,7 +14,8 @@ DROP FUNCTION IF EXISTS rowhouse.make_tenant_index(regclass, name);
 DROP FUNCTION IF EXISTS rowhouse.tenant_admission(text);
 
 -- 0.1.0: a registry of tenants that all were imported for ever
-ALTER TABLE IF EXISTS rowhouse.tenant ADD COLUMN IF NOT EXISTS cut_over_at timestamptz;
+ALTER TABLE IF EXISTS rowhouse.tenant ADD COLUMN IF NOT EXISTS cut_over_at timestamptz,
+  ADD COLUMN IF NOT EXISTS needs_token boolean NOT NULL DEFAULT false;
 DO $list_tenants$
 BEGIN
   IF EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('rowhouse.list_tenants()')
