@@ -168,57 +168,6 @@ Refusal decode_jsonb(const Cell& cell, TextCheck how, Value& value) {
   }
 }
 
-// SQLite has two sets of functions for the same: a column of the current row, and a function's argument.
-struct StatementColumn {
-  sqlite3_stmt* statement;
-  int index;
-  int type() const { return sqlite3_column_type(statement, index); }
-  std::int64_t integer() const { return sqlite3_column_int64(statement, index); }
-  double real() const { return sqlite3_column_double(statement, index); }
-  const void* text() const { return sqlite3_column_text(statement, index); }
-  const void* blob() const { return sqlite3_column_blob(statement, index); }
-  int bytes() const { return sqlite3_column_bytes(statement, index); }
-};
-struct Argument {
-  sqlite3_value* value;
-  int type() const { return sqlite3_value_type(value); }
-  std::int64_t integer() const { return sqlite3_value_int64(value); }
-  double real() const { return sqlite3_value_double(value); }
-  const void* text() const { return sqlite3_value_text(value); }
-  const void* blob() const { return sqlite3_value_blob(value); }
-  int bytes() const { return sqlite3_value_bytes(value); }
-};
-
-template <class Stored>
-bool read(const Stored& stored, Cell& cell) {
-  cell = Cell{};
-  switch (stored.type()) {
-    case SQLITE_INTEGER:
-      cell.storage_class = StorageClass::integer;
-      cell.integer = stored.integer();
-      return true;
-    case SQLITE_FLOAT:
-      cell.storage_class = StorageClass::real;
-      cell.real = stored.real();
-      return true;
-    case SQLITE_TEXT: {
-      cell.storage_class = StorageClass::text;
-      const void* bytes = stored.text();
-      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(stored.bytes())};
-      return bytes != nullptr;
-    }
-    case SQLITE_BLOB: {
-      cell.storage_class = StorageClass::blob;
-      const void* bytes = stored.blob();
-      cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(stored.bytes())};
-      return bytes != nullptr || cell.bytes.empty();
-    }
-    default:
-      cell.storage_class = StorageClass::null;
-      return true;
-  }
-}
-
 }  // namespace
 
 const char* name_of(StorageClass storage_class) {
@@ -226,8 +175,48 @@ const char* name_of(StorageClass storage_class) {
   return kNames[static_cast<int>(storage_class)];
 }
 
-bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) { return read(StatementColumn{statement, index}, cell); }
-bool read_cell(sqlite3_value* value, Cell& cell) { return read(Argument{value}, cell); }
+StorageClass class_of(sqlite3_value* stored) {
+  switch (sqlite3_value_type(stored)) {
+    case SQLITE_INTEGER:
+      return StorageClass::integer;
+    case SQLITE_FLOAT:
+      return StorageClass::real;
+    case SQLITE_TEXT:
+      return StorageClass::text;
+    case SQLITE_BLOB:
+      return StorageClass::blob;
+    default:
+      return StorageClass::null;
+  }
+}
+
+bool read_cell(sqlite3_value* stored, Cell& cell) {
+  cell = Cell{};
+  cell.storage_class = class_of(stored);
+  const void* bytes = nullptr;
+  switch (cell.storage_class) {
+    case StorageClass::null:
+      return true;
+    case StorageClass::integer:
+      cell.integer = sqlite3_value_int64(stored);
+      return true;
+    case StorageClass::real:
+      cell.real = sqlite3_value_double(stored);
+      return true;
+    case StorageClass::text:
+      bytes = sqlite3_value_text(stored);
+      break;
+    case StorageClass::blob:
+      bytes = sqlite3_value_blob(stored);
+      break;
+  }
+  cell.bytes = {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_value_bytes(stored))};
+  return bytes != nullptr || (cell.storage_class == StorageClass::blob && cell.bytes.empty());
+}
+
+bool read_cell(sqlite3_stmt* statement, int index, Cell& cell) {
+  return read_cell(sqlite3_column_value(statement, index), cell);
+}
 
 Refusal decode(const Cell& cell, PgType type, TextCheck how, Value& value) {
   value.null = cell.storage_class == StorageClass::null;

@@ -22,11 +22,16 @@ struct Cell {
   std::string_view bytes;
 };
 
-/// Reads column `index` of the statement's current row. False when SQLite ran out of memory.
-bool read_cell(sqlite3_stmt* statement, int index, Cell& cell);
+/// The storage class of a stored value, which is not read for it: long text stays on its overflow pages.
+StorageClass class_of(sqlite3_value* stored);
 
-/// Reads an argument of a function that SQLite calls; its bytes live as long as the call.
-bool read_cell(sqlite3_value* value, Cell& cell);
+/// Reads a value: a column of the current row, whose bytes live until the statement steps, or an argument of a function
+/// that SQLite calls, whose bytes live as long as the call. False when SQLite ran out of memory. The connection is one
+/// thread's at a time: SQLite's locks are not taken.
+bool read_cell(sqlite3_value* stored, Cell& cell);
+
+/// The same for column `index` of the statement's current row.
+bool read_cell(sqlite3_stmt* statement, int index, Cell& cell);
 
 /// A checked value. Which field holds it follows from the type it was decoded for:
 /// boolean, bigint: `integer`; double precision: `real`; date: `integer`, days since 2000-01-01; timestamp and

@@ -27,6 +27,8 @@ class PinnedFile {
   /// Remembers size and time of the last change, for is_changed().
   void mark();
   bool is_changed() const;
+  /// In bytes, as remembered.
+  std::int64_t size() const { return marked_.st_size; }
 
  private:
   int descriptor_ = -1;

@@ -32,6 +32,7 @@ struct PlanOptions {
   bool count_known = true;    ///< count the rows of tables whose types are known beforehand
   TextPolicy text_policy;
   bool examine_text = false;  ///< look at every text for NUL and bad UTF-8, and at the helpdesk's JSON and times
+  bool in_halves = false;     ///< read long tables by two threads; not in a server's process
   /// Says which tables of a file are profiled, by their names there; all where it is empty.
   std::function<bool(const std::string&)> wants_table;
   std::vector<TypeChoice> types;
@@ -68,6 +69,9 @@ struct TableProfile {
   std::int64_t rows = 0;
   std::int64_t tenant_mismatches = 0;  ///< rows whose own tenant column is not the file's tenant
   std::int64_t superseded = 0;         ///< helpdesk objects: rows that lose to a later update of the same object
+
+  /// Adds what was read of further rows of the same table: counts, and what was first seen there.
+  void add(const TableProfile& rest);
 };
 
 struct FileProfile {

@@ -1,10 +1,12 @@
 // What a full read of a file finds: storage classes, times, JSON, tenants, repeated objects.
 #include <algorithm>
+#include <future>
 
 #include "bridge/helpdesk.hpp"
 #include "bridge/orphans.hpp"
 #include "bridge/plan.hpp"
 #include "bridge/row_key.hpp"
+#include "bridge/row_reader.hpp"
 #include "bridge/statement.hpp"
 
 namespace rowhouse::bridge {
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::size_t kColumnsMax = 1600;  // of PostgreSQL
 constexpr std::size_t kKeyShown = 60;
+constexpr std::int64_t kInHalves = 100000;  // rowids from which on a table is read by two threads
 
 int column_index(const Table& table, const std::string& name) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -54,25 +57,10 @@ std::vector<ColumnReader> column_readers(const Table& table, const PlanOptions& 
       if (known->type == PgType::timestamptz) readers[i].kind = DeclaredKind::time;
     }
     readers[i].chosen = find_choice(options.types, table.name, column.name);
-    readers[i].reads_bytes =
-        reads_all_text(options) || readers[i].chosen || needs_text(readers[i].kind) || static_cast<int>(i) == tenant_column;
+    readers[i].reads_bytes = reads_all_text(options) || readers[i].chosen || needs_text(readers[i].kind) ||
+                             static_cast<int>(i) == tenant_column;
   }
   return readers;
-}
-
-StorageClass class_of(sqlite3_stmt* statement, int column) {
-  switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_INTEGER:
-      return StorageClass::integer;
-    case SQLITE_FLOAT:
-      return StorageClass::real;
-    case SQLITE_TEXT:
-      return StorageClass::text;
-    case SQLITE_BLOB:
-      return StorageClass::blob;
-    default:
-      return StorageClass::null;
-  }
 }
 
 // The key of the current row, which stands behind the table's columns.
@@ -93,7 +81,7 @@ void note(Sightings& sightings, std::uint32_t seen, sqlite3_stmt* statement, con
 
 // Long text stays on its overflow pages unless a column's bytes are asked for.
 Status profile_rows(const Source& source, const std::string& tenant, const PlanOptions& options,
-                    TableProfile& profile) {
+                    const std::optional<RowidRange>& range, TableProfile& profile) {
   const Table& table = profile.table;
   const int tenant_column = tenant_column_index(table, options);
   const bool reads_text = reads_all_text(options);
@@ -106,7 +94,7 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   if (options.examine_text || chooses) {  // who tells of a row needs its key
     for (const std::string& column : row_key_columns(table)) sql += ", " + quote_sqlite(column);
   }
-  sql += " FROM " + table.rows_sql();
+  sql += " FROM " + table.rows_sql() + (range ? range_sql(table, *range) : "");
 
   Statement owned;
   int code = prepare(source.connection(), sql.c_str(), owned);
@@ -115,12 +103,12 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
     if ((code = sqlite3_step(statement)) != SQLITE_ROW) break;
     ++profile.rows;
     for (int i = 0; i < static_cast<int>(readers.size()) && code == SQLITE_ROW; ++i) {
+      sqlite3_value* const stored = sqlite3_column_value(statement, i);
       Cell cell;
-      cell.storage_class = class_of(statement, i);
-      if (readers[i].reads_bytes || cell.storage_class == StorageClass::integer ||
-          cell.storage_class == StorageClass::real) {
-        if (!read_cell(statement, i, cell)) code = sqlite3_errcode(source.connection());
-      }
+      cell.storage_class = class_of(stored);
+      const bool is_number = cell.storage_class == StorageClass::integer || cell.storage_class == StorageClass::real;
+      if ((is_number || readers[i].reads_bytes) && !read_cell(stored, cell))
+        code = sqlite3_errcode(source.connection());
       std::uint32_t seen = profile.columns[i].add(cell, readers[i].kind);
       if (i == tenant_column && !is_tenant(cell, tenant)) ++profile.tenant_mismatches;
       if (reads_text && cell.storage_class == StorageClass::text && check_text(cell.bytes)) {
@@ -139,6 +127,43 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
   }
   Status status;
   if (code != SQLITE_DONE) status = source.failure(code, "read table \"" + table.name + "\"");
+  return status;
+}
+
+// The first and the last rowid of a table that is long by them, or nothing.
+Status find_range(const Source& source, const Table& table, std::optional<RowidRange>& range) {
+  if (table.rowid_name.empty() || table.rowid_hidden || table.is_virtual) return {};
+  const std::string rowid = quote_sqlite(table.rowid_name), from = " FROM " + table.rows_sql();
+  const std::string sql = "SELECT (SELECT min(" + rowid + ")" + from + "), (SELECT max(" + rowid + ")" + from + ")";
+  Statement owned;
+  int code = prepare(source.connection(), sql.c_str(), owned);
+  if (code == SQLITE_OK) code = sqlite3_step(owned.get());
+  if (code != SQLITE_ROW) return source.failure(code, "read table \"" + table.name + "\"");
+  const RowidRange found{sqlite3_column_int64(owned.get(), 0), sqlite3_column_int64(owned.get(), 1)};
+  if (found.first / 2 + kInHalves / 2 < found.last / 2) range = found;
+  return {};
+}
+
+// By two threads where that pays. What was seen first is the first half's, if it saw it.
+Status profile_table(const Source& source, const std::string& tenant, const PlanOptions& options,
+                     TableProfile& profile) {
+  std::optional<RowidRange> range;
+  Result<std::unique_ptr<Source>> twin = std::unique_ptr<Source>();
+  if (options.in_halves) {
+    if (Status status = find_range(source, profile.table, range); !status.ok()) return status;
+    if (range) twin = source.twin();
+    if (!twin.ok()) return twin.status();
+  }
+  if (!twin.value()) return profile_rows(source, tenant, options, std::nullopt, profile);
+  const std::int64_t middle = range->first / 2 + range->last / 2;
+  TableProfile rest = profile;
+  std::future<Status> other = std::async(std::launch::async, [&] {
+    return profile_rows(*twin.value(), tenant, options, RowidRange{middle + 1, range->last}, rest);
+  });
+  Status status = profile_rows(source, tenant, options, RowidRange{range->first, middle}, profile);
+  Status later = other.get();
+  if (!status.ok() || !later.ok()) return status.ok() ? later : status;
+  profile.add(rest);
   return status;
 }
 
@@ -174,6 +199,18 @@ Status check_columns(const Table& table) {
 
 }  // namespace
 
+void TableProfile::add(const TableProfile& rest) {
+  rows += rest.rows;
+  tenant_mismatches += rest.tenant_mismatches;
+  for (std::size_t i = 0; i < columns.size(); ++i) columns[i].add(rest.columns[i]);
+  for (std::size_t i = 0; i < sightings.size(); ++i) {
+    for (const Sightings::First& first : rest.sightings[i].first) {
+      if (!sightings[i].find(first.sight)) sightings[i].first.push_back(first);
+    }
+    sightings[i].seen |= rest.sightings[i].seen;
+  }
+}
+
 Result<FileProfile> profile_file(const Source& source, const std::string& tenant, const PlanOptions& options) {
   Result<Catalog> catalog = read_catalog(source);
   if (!catalog.ok()) return catalog.status();
@@ -196,7 +233,7 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
     const bool helpdesk = is_integrated_objects(profile.table);
     Status status = helpdesk && !options.examine_text && all_known(profile.table)
                         ? options.count_known ? count_rows(source, profile) : Status()
-                        : profile_rows(source, tenant, options, profile);
+                        : profile_table(source, tenant, options, profile);
     if (!status.ok()) return status;
     if (options.examine_text) status = find_orphans(source, profile);
     if (!status.ok()) return status;

@@ -31,6 +31,11 @@ std::string order_term(const Table& table, const OrderColumn& column) {
 
 }  // namespace
 
+std::string range_sql(const Table& table, const RowidRange& range) {
+  return " WHERE " + quote_sqlite(table.rowid_name) + " BETWEEN " + std::to_string(range.first) + " AND " +
+         std::to_string(range.last);
+}
+
 Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const Table& table,
                                                    const std::vector<std::string>& columns,
                                                    const std::vector<OrderColumn>& order,
@@ -51,9 +56,7 @@ Result<std::unique_ptr<RowReader>> RowReader::open(const Source& source, const T
     sql += (sql.empty() ? "SELECT " : ", ") + quote_sqlite(column.empty() ? table.rowid_name : column);
   }
   sql += " FROM " + table.rows_sql();
-  if (range)
-    sql += " WHERE " + quote_sqlite(table.rowid_name) + " BETWEEN " + std::to_string(range->first) + " AND " +
-           std::to_string(range->last);
+  if (range) sql += range_sql(table, *range);
   sql += by;
 
   sqlite3* connection = source.connection();

@@ -22,6 +22,8 @@ struct OrderColumn {
 struct RowidRange {
   std::int64_t first = 0, last = 0;
 };
+/// The condition of it, with its WHERE.
+std::string range_sql(const Table& table, const RowidRange& range);
 
 /// Steps through a table by its own b-tree (never an index, which may lack rows). Keep the Source alive meanwhile.
 class RowReader {

@@ -159,6 +159,18 @@ Status Source::check_unchanged() const {
   return changed_while(in_quotes(path_), "read");
 }
 
+Result<std::unique_ptr<Source>> Source::twin() const {
+  if (reads_copy_) return std::unique_ptr<Source>();
+  SourceOptions options = options_;
+  options.check_integrity = false;
+  Result<std::unique_ptr<Source>> twin = open(path_, options);
+  if (!twin.ok()) return twin;
+  const Source& other = *twin.value();
+  if (other.reads_copy_ || !pinned_.is_open_in(other.connection_, other.resolved_))
+    return changed_while(in_quotes(path_), "opened");
+  return twin;
+}
+
 Status Source::open_in_place() {
   if (Status status = pinned_.pin(path_); !status.ok()) return status;
   if (Status status = resolve_folders(path_, resolved_); !status.ok()) return status;

@@ -40,6 +40,12 @@ class Source {
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
+  /// Another read transaction at the same moment, for another thread; without a value where a private copy is read. This
+  /// Source has to outlive it.
+  Result<std::unique_ptr<Source>> twin() const;
+  /// Refuses a damaged file (22P04), by SQLite's integrity check of all of it.
+  Status check_integrity();
+
   /// The connection; of use to the bridge's own files.
   sqlite3* connection() const { return connection_; }
   /// The path as given to open().
@@ -48,6 +54,8 @@ class Source {
   std::string file_name() const;
   /// Whether a private copy is read rather than the file itself.
   bool reads_copy() const { return reads_copy_; }
+  /// Of the file, in bytes, when it was opened.
+  std::int64_t size() const { return pinned_.size(); }
 
   /// To be asked when the last row is read: 55006 when someone who takes no locks (a copy over the file, a restore) has
   /// changed the file since it was opened. What was read may then be of two moments.
@@ -62,7 +70,6 @@ class Source {
   Status lock(sqlite3_file* file);
   Status open_copy();
   Status begin_snapshot();
-  Status check_integrity();
 
   std::string path_;
   std::string resolved_;

@@ -68,6 +68,7 @@ struct ColumnProfile {
   /// Returns what was seen, as bits of Sight.
   std::uint32_t add(const Cell& cell, DeclaredKind kind);
   void add(const ColumnProfile& other);
+  bool operator==(const ColumnProfile&) const = default;
   std::int64_t values() const { return integers + reals + texts + blobs; }
   /// How many storage classes other than NULL occur.
   int classes() const { return (integers > 0) + (reals > 0) + (texts > 0) + (blobs > 0); }

@@ -1,6 +1,7 @@
 // One committed moment of a file, whatever its writers do meanwhile, and nothing written to it.
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -239,6 +240,20 @@ TEST(Snapshot, AddsUpWhileCheckpointsRun) {
   writer.stop();
   EXPECT_GT(moments.size(), 10u) << "the writer stood still";
   EXPECT_TRUE(folder.scratch_is_empty());
+}
+
+TEST(Snapshot, TwinHasTheSameMomentOrNone) {
+  Folder folder;
+  make_database(folder.path("acme.db"), kLedger);
+  const auto source = open_source(folder, "acme.db");
+  const auto twin = source->twin();
+  ASSERT_TRUE(twin.ok()) << twin.status().message;
+  EXPECT_EQ(query_one(*twin.value(), kSum), "40000");
+  make_database(folder.path("other.db"), "CREATE TABLE account(balance)");
+  std::filesystem::rename(folder.path("other.db"), folder.path("acme.db"));
+  EXPECT_STREQ(source->twin().status().sqlstate, "55006");
+  make_database(folder.path("wal.db"), std::string("PRAGMA journal_mode=WAL;") + kLedger);
+  EXPECT_EQ(open_source(folder, "wal.db")->twin().value(), nullptr);
 }
 
 struct Mode {

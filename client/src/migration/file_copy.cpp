@@ -46,7 +46,7 @@ FileCopy::FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& sour
 
 void FileCopy::copy() {
   const TenantLock lock(connection_, source_.tenant, run_.options);
-  const std::unique_ptr<bridge::Source> file = open_source(source_, run_.options, false);
+  const std::unique_ptr<bridge::Source> file = open_source(source_, run_.options);
   file_ = file.get();
   choose_work(*file);
   try {

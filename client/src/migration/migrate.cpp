@@ -81,6 +81,7 @@ class Migration {
         look_at(source, worker, found[item], mutex);
       } catch (const Error& error) {
         if (detail::ends_the_run(error)) throw;
+        found[item].reset();
         const std::lock_guard lock(mutex);
         report_.failures.push_back(detail::failure_of(source, error));
       }

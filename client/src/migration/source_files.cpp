@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <system_error>
 
@@ -17,6 +18,8 @@ namespace rowhouse {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::int64_t kReadInParts = 16 * 1024 * 1024;  // files from this size on are read by several threads
 
 [[noreturn]] void refuse(std::string_view sqlstate, const std::string& message, const std::string& hint) {
   Diagnostics diagnostics;
@@ -137,8 +140,12 @@ std::string source_state(const std::string& path) {
   for (const std::string& name : {path, path + "-wal"}) {
     struct stat found {};
     if (::lstat(name.c_str(), &found) != 0) continue;
-    const long long numbers[] = {static_cast<long long>(found.st_dev), static_cast<long long>(found.st_ino),
-                                 found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_ctim.tv_sec,
+    const long long numbers[] = {static_cast<long long>(found.st_dev),
+                                 static_cast<long long>(found.st_ino),
+                                 found.st_size,
+                                 found.st_mtim.tv_sec,
+                                 found.st_mtim.tv_nsec,
+                                 found.st_ctim.tv_sec,
                                  found.st_ctim.tv_nsec};
     for (long long number : numbers) state += std::to_string(number) + ' ';
   }
@@ -168,11 +175,9 @@ bool ends_the_run(const Error& error) {
          state == "57P02" || state == "57P03";
 }
 
-std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options,
-                                            bool check_integrity) {
+std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options) {
   bridge::SourceOptions how;
   how.scratch_directory = options.scratch_directory;
-  how.check_integrity = check_integrity;
   if (options.interrupted) {
     how.interrupted = [](void* argument) { return (*static_cast<const std::function<bool()>*>(argument))(); };
     how.interrupted_argument = const_cast<std::function<bool()>*>(&options.interrupted);
@@ -186,12 +191,41 @@ void require_unchanged(const bridge::Source& file) {
   if (const bridge::Status status = file.check_unchanged(); !status.ok()) throw_status(status);
 }
 
+namespace {
+
+void require_sound(bridge::Source& file) {
+  if (const bridge::Status status = file.check_integrity(); !status.ok()) throw_status(status);
+}
+
+// A large file is checked by a thread of its own meanwhile; what a damaged one gave counts for nothing, errors
+// included.
+void read_checked(bridge::Source& file, const std::function<void(const bridge::Source&)>& read) {
+  bridge::Result<std::unique_ptr<bridge::Source>> twin = std::unique_ptr<bridge::Source>();
+  if (file.size() >= kReadInParts) twin = file.twin();
+  if (!twin.ok()) throw_status(twin.status());
+  if (!twin.value()) {
+    require_sound(file);
+    return read(file);
+  }
+  std::future<bridge::Status> check = std::async(std::launch::async, [&] { return twin.value()->check_integrity(); });
+  std::exception_ptr failure;
+  try {
+    read(file);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (const bridge::Status damage = check.get(); !damage.ok()) throw_status(damage);
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace
+
 void read_whole(const MigrationSource& source, const MigrationOptions& options, bool check_integrity,
                 const std::function<void(const bridge::Source&)>& read) {
   for (bool again = true;; again = false) {
-    const std::unique_ptr<bridge::Source> file = open_source(source, options, check_integrity);
+    const std::unique_ptr<bridge::Source> file = open_source(source, options);
     try {
-      return read(*file);
+      return check_integrity ? read_checked(*file, read) : read(*file);
     } catch (const SourceError& error) {
       if (!again || !error.may_pass) throw;
     }
@@ -202,6 +236,7 @@ bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSo
                                    const MigrationOptions& options, bool examine_text) {
   bridge::PlanOptions how = plan_options(options);
   how.examine_text = examine_text;
+  how.in_halves = file.size() >= kReadInParts;
   bridge::Result<bridge::FileProfile> profile = bridge::profile_file(file, source.tenant, how);
   if (!profile.ok()) throw_status(profile.status());
   return std::move(profile.value());

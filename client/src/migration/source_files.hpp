@@ -23,13 +23,12 @@ FileFailure failure_of(const MigrationSource& source, const Error& error);
 // True for errors that end the whole run: the server is gone, or the caller wants to stop. Others concern one file.
 bool ends_the_run(const Error& error);
 
-std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options,
-                                            bool check_integrity);
+std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const MigrationOptions& options);
 // Throws when the file was changed since it was opened by someone who takes no locks. To be called when the last row is
 // read, before anything of it is kept.
 void require_unchanged(const bridge::Source& file);
 // Opens the file for `read`; where a failed read, damage or a change under it ends that, once more from the start: one
-// failure is no proof. `read` begins anew by itself.
+// failure is no proof. `read` begins anew by itself. With `check_integrity` what it got counts only when this returns.
 void read_whole(const MigrationSource& source, const MigrationOptions& options, bool check_integrity,
                 const std::function<void(const bridge::Source&)>& read);
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
