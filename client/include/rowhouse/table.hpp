@@ -135,6 +135,13 @@ struct Assignment {
 
 // As a batch sends it: its text; NULL for the null of JSON where the column takes it. 22021, 22P02, 22P05.
 ROWHOUSE_EXPORT Value packed_json(const Json& json, bool nullable);
+template <class M>
+Value packed(const M& member, [[maybe_unused]] bool nullable) {
+  if constexpr (std::same_as<M, Json>)
+    return packed_json(member, nullable);
+  else
+    return ColumnTraits<M>::write(member);
+}
 
 }  // namespace detail
 
@@ -151,10 +158,7 @@ class Column {
         offset_(detail::offset_of<T>(member)),
         write_([member](const T& object) { return ColumnTraits<M>::write(object.*member); }),
         pack_([member, nullable = shape_.nullable](const T& object) {
-          if constexpr (std::same_as<M, Json>)
-            return detail::packed_json(object.*member, nullable);
-          else
-            return ColumnTraits<M>::write(object.*member);
+          return detail::packed<M>(object.*member, nullable);
         }),
         take_([member](T& object) { return ColumnTraits<M>::write(std::move(object.*member)); }),
         read_([member, nulls](T& object, const Field& field) {

@@ -161,14 +161,15 @@ class Contest {
   void against(const std::string& name, const std::string& tenant, std::size_t times,
                const std::function<void(Side&, std::size_t)>& work) {
     if (!wanted(name)) return;
-    const auto [theirs, ours] = open(tenant);
-    if (tenant == "reads") expect_the_same(*theirs, *ours);
+    const auto sides = open(tenant);
+    Side &theirs = *sides.first, &ours = *sides.second;
+    if (tenant == "reads") expect_the_same(theirs, ours);
     if (options_.tidy) options_.tidy();
     const auto repeat = [&](Side& side) {
       for (std::size_t turn = 0; turn < times; ++turn) work(side, turn);
     };
     Outcome outcome = compare(
-        {database_ + name, peer_, limit_}, options_.rounds, [&] { repeat(*theirs); }, [&] { repeat(*ours); });
+        {database_ + name, peer_, limit_}, options_.rounds, [&] { repeat(theirs); }, [&] { repeat(ours); });
     for (Cost* cost : {&outcome.theirs, &outcome.ours}) {
       cost->wall /= static_cast<double>(times);
       cost->cpu /= static_cast<double>(times);
