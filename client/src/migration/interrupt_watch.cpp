@@ -4,6 +4,7 @@ namespace rowhouse::detail {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(50);
+constexpr std::size_t kStatements = 32;                   // kept prepared: a fleet's files all take the same
 constexpr auto kGrace = std::chrono::milliseconds(1000);  // for a server that takes the cancellation
 
 }  // namespace
@@ -22,7 +23,8 @@ InterruptWatch::~InterruptWatch() {
 }
 
 PostgresConnection InterruptWatch::connect(const Url& url) {
-  PostgresConnection connection = PostgresConnection::connect(url, {.stop = stop_.get_token()});
+  PostgresConnection connection =
+      PostgresConnection::connect(url, {.statement_cache = kStatements, .stop = stop_.get_token()});
   const std::lock_guard lock(mutex_);
   std::erase_if(lines_, [](const PostgresLine& line) { return line.is_closed(); });
   lines_.push_back(connection.line());
