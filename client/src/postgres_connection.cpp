@@ -7,12 +7,12 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "postgres_call.hpp"
+#include "postgres_copy.hpp"
 #include "postgres_error.hpp"
 #include "sql_text.hpp"
 
@@ -26,7 +26,6 @@ struct ClearResult {
 };
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
-constexpr std::size_t kCopyBuffer = 256 * 1024;
 constexpr std::chrono::milliseconds kLookIntoTls{50};
 constexpr std::chrono::milliseconds kLookForStop{50};
 constexpr std::chrono::milliseconds kGraceToCancel{2'000};  // for the answer to a cancel request
@@ -106,7 +105,8 @@ struct PostgresConnection::Impl {
   PostgresResult run(std::string_view sql, bool may_commit);
   ResultPtr run_simple(std::string_view sql, const char* refusal);
   std::vector<PostgresResult> run(std::span<const PostgresStatement> statements, bool may_commit);
-  void finish_exchange();
+  template <class Steps>
+  void drive(Steps& steps);
   void abort_copy(ExecStatusType direction) const noexcept {
     if (direction == PGRES_COPY_IN)
       PQputCopyEnd(get(), "COPY needs copy_in");
@@ -114,21 +114,22 @@ struct PostgresConnection::Impl {
       drain_copy_out();
     drain();
   }
-  ResultPtr start_copy(std::string_view sql, ExecStatusType expected) const;
 };
 
-// Steps through the exchange that was sent, within the limits.
-void PostgresConnection::Impl::finish_exchange() {
+// Takes the steps of what was sent, within the limits.
+template <class Steps>
+void PostgresConnection::Impl::drive(Steps& steps) {
   const std::stop_callback on_stop(limits.stop, [this] { wire->cancel(); });
   std::optional<Clock::time_point> deadline;
   if (limits.timeout.count() > 0) deadline = Clock::now() + limits.timeout;
   bool stopping = false;
-  for (Wait wait = wire->step(); wait != Wait::kNothing; wait = wire->step()) {
-    if (wire->wants_cancel()) wire->cancel();
+  for (Wait wait = steps.step(); wait != Wait::kNothing; wait = steps.step()) {
+    if (steps.wants_cancel()) wire->cancel();
+    if (stopping || limits.stop.stop_requested()) steps.stop_sending();
     const auto until = sooner(deadline, Clock::now() + (wire->encrypted() ? kLookIntoTls : kAskAgain));
     if (wait_for(wire->socket(), wait == Wait::kRead ? POLLIN : POLLIN | POLLOUT, until)) continue;
     const bool late = deadline && Clock::now() >= *deadline;
-    if (late && stopping) wire->give_up();
+    if (late && stopping) steps.give_up();
     if (!late && !wire->asked_to_cancel()) continue;
     if (!std::exchange(stopping, true)) deadline = Clock::now() + kGraceToCancel;
     std::thread(wire->canceller()).detach();  // may outlive the connection
@@ -139,11 +140,11 @@ std::vector<PostgresResult> PostgresConnection::Impl::run(std::span<const Postgr
                                                           bool may_commit) {
   if (limits.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
   wire->send(statements, may_commit);
-  finish_exchange();
+  drive(*wire);
   if (wire->is_stale()) {
     if (wire->in_transaction()) run("ROLLBACK", false);
     wire->send(statements, may_commit);
-    finish_exchange();
+    drive(*wire);
   }
   return wire->take();
 }
@@ -240,55 +241,16 @@ std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const
 
 void PostgresConnection::set_limits(CallLimits limits) { impl_->limits = std::move(limits); }
 
-ResultPtr PostgresConnection::Impl::start_copy(std::string_view sql, ExecStatusType expected) const {
-  ResultPtr result(PQexec(get(), terminated(sql).c_str()));
-  if (result && PQresultStatus(result.get()) == expected) return result;
-  const bool wrong = result && !failed(result.get());
-  drain();
-  if (wrong) throw_error("42601", "the statement is not a COPY in the direction of this call");
-  throw_result_error(get(), result.get(), false);
-}
-
 std::size_t PostgresConnection::copy_in(std::string_view sql, const Fill& fill) {
-  const PostgresUse use(*impl_->wire);
-  const bool may_commit = impl_->wire->idle();
-  impl_->start_copy(sql, PGRES_COPY_IN);
-  PGconn* connection = impl_->get();
-  std::vector<char> buffer(kCopyBuffer);
-  try {
-    while (const std::size_t size = fill(std::span(buffer))) {
-      if (size > buffer.size()) throw_error("XX000", "a COPY source wrote more than its buffer");
-      if (PQputCopyData(connection, buffer.data(), static_cast<int>(size)) != 1) break;
-    }
-  } catch (...) {
-    PQputCopyEnd(connection, "the client gave up");
-    impl_->drain();
-    throw;
-  }
-  if (PQstatus(connection) == CONNECTION_OK) PQputCopyEnd(connection, nullptr);
-  const ResultPtr result = impl_->finish(ResultPtr(PQgetResult(connection)), may_commit);
-  return static_cast<std::size_t>(std::strtoull(PQcmdTuples(result.get()), nullptr, 10));
+  PostgresCopy copy(*impl_->wire, sql, fill);
+  impl_->drive(copy);
+  return copy.take();
 }
 
 std::size_t PostgresConnection::copy_out(std::string_view sql, const Take& take) {
-  const PostgresUse use(*impl_->wire);
-  impl_->start_copy(sql, PGRES_COPY_OUT);
-  PGconn* connection = impl_->get();
-  char* data = nullptr;
-  int size = 0;
-  while ((size = PQgetCopyData(connection, &data, 0)) > 0) {
-    const std::unique_ptr<char, decltype(&PQfreemem)> message(data, &PQfreemem);
-    try {
-      take(std::string_view(data, static_cast<std::size_t>(size)));
-    } catch (...) {
-      cancel();
-      impl_->drain_copy_out();
-      impl_->drain();
-      throw;
-    }
-  }
-  const ResultPtr result = impl_->finish(ResultPtr(PQgetResult(connection)), false);
-  return static_cast<std::size_t>(std::strtoull(PQcmdTuples(result.get()), nullptr, 10));
+  PostgresCopy copy(*impl_->wire, sql, take);
+  impl_->drive(copy);
+  return copy.take();
 }
 
 void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::string_view> tenant,

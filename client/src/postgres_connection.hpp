@@ -58,7 +58,7 @@ class PostgresConnection {
   void rollback_to(std::string_view name);
   void release(std::string_view name);
 
-  // Of the calls from now on; COPY and scripts are limited by the server alone.
+  // Of the calls from now on; scripts are limited by the server alone.
   void set_limits(CallLimits limits);
 
   // Session state as after connecting, prepared statements of this class aside. Not within a transaction.

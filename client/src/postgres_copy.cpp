@@ -25,7 +25,11 @@ PostgresCopy::PostgresCopy(PostgresWire& wire, std::string_view sql, Take take)
     : PostgresCopy(wire, sql, nullptr, std::move(take)) {}
 
 PostgresCopy::PostgresCopy(PostgresWire& wire, std::string_view sql, Fill fill, Take take)
-    : wire_(wire), use_(wire), fill_(std::move(fill)), take_(std::move(take)), may_commit_(wire.idle()) {
+    : wire_(wire),
+      use_(wire),
+      fill_(std::move(fill)),
+      take_(std::move(take)),
+      may_commit_(fill_ != nullptr && wire.idle()) {
   if (sql.find('\0') != std::string_view::npos) throw_error("42601", "the statement contains a NUL byte");
   PGconn* connection = wire_.connection();
   const bool sent = PQsetnonblocking(connection, 1) == 0 && PQsendQuery(connection, std::string(sql).c_str()) == 1;
@@ -38,29 +42,36 @@ PostgresCopy::~PostgresCopy() {
 
 Wait PostgresCopy::step() {
   PGconn* connection = wire_.connection();
+  if (state_ != State::kEnded && PQconsumeInput(connection) == 0) lose();
   while (state_ != State::kEnded) {
-    const int unsent = PQflush(connection);
-    if (unsent < 0 || PQconsumeInput(connection) == 0) {
-      state_ = State::kEnded;
-      break;
-    }
-    if (unsent > 0 && state_ != State::kOut) return Wait::kBoth;
+    const int unsent = state_ == State::kOut ? 0 : PQflush(connection);
+    if (unsent > 0) return Wait::kBoth;
     const State before = state_;
-    Wait wait = Wait::kNothing;
-    switch (state_) {
-      case State::kStarting:
-        wait = start();
-        break;
-      case State::kIn:
-        wait = send();
-        break;
-      case State::kOut:
-        wait = receive();
-        break;
-      default:
-        wait = end();
-    }
+    const Wait wait = unsent < 0 ? lose() : advance();
     if (wait != Wait::kNothing && state_ == before) return wait;
+  }
+  return Wait::kNothing;
+}
+
+Wait PostgresCopy::advance() {
+  switch (state_) {
+    case State::kStarting:
+      return start();
+    case State::kIn:
+      return send();
+    case State::kOut:
+      return receive();
+    default:
+      return end();
+  }
+}
+
+// The connection is lost; the server's last words may say why.
+Wait PostgresCopy::lose() {
+  state_ = State::kEnded;
+  for (int i = 0; i < 4 && !wire_.alive() && !(answer_ && is_failure(answer_.get())); ++i) {
+    std::shared_ptr<PGresult> result(PQgetResult(wire_.connection()), &PQclear);
+    if (result && is_failure(result.get())) answer_ = std::move(result);
   }
   return Wait::kNothing;
 }
@@ -77,24 +88,25 @@ Wait PostgresCopy::start() {
   return Wait::kNothing;
 }
 
-// False: there is no more.
-bool PostgresCopy::fill_chunk() {
+std::size_t PostgresCopy::fill_chunk() {
   buffer_.resize(kCopyBuffer);
   const std::size_t size = fill_(std::span(buffer_));
   if (size > buffer_.size()) throw_error("XX000", "a COPY source wrote more than its buffer");
-  buffer_.resize(size);
-  return size > 0;
+  return size;
 }
 
 Wait PostgresCopy::send() {
   PGconn* connection = wire_.connection();
   try {
-    if (fill_chunk()) {
+    if (stopped_) {
+      PQputCopyEnd(connection, "the caller has asked to stop");  // an error with 57014
+    } else if (const std::size_t size = fill_chunk()) {
       // Does not wait: what the socket does not take is kept, and flushed before the next chunk is made.
-      if (PQputCopyData(connection, buffer_.data(), static_cast<int>(buffer_.size())) != 1) state_ = State::kEnding;
+      if (PQputCopyData(connection, buffer_.data(), static_cast<int>(size)) != 1) state_ = State::kEnding;
       return Wait::kNothing;
+    } else {
+      PQputCopyEnd(connection, nullptr);
     }
-    PQputCopyEnd(connection, nullptr);
   } catch (...) {
     error_ = std::current_exception();
     PQputCopyEnd(connection, "the client gave up");
@@ -119,7 +131,6 @@ Wait PostgresCopy::receive() {
   } catch (...) {
     error_ = std::current_exception();
     cancel_wanted_ = true;
-    return Wait::kRead;  // so that the caller can cancel
   }
   return Wait::kNothing;
 }

@@ -26,7 +26,9 @@ class PostgresCopy {
 
   Wait step();
   std::size_t take();  // the number of rows
-  // As of PostgresWire.
+  // As those of PostgresWire. What is sent to a statement that is cancelled is lost anyway.
+  void stop_sending() noexcept { stopped_ = true; }
+  [[noreturn]] void give_up() { wire_.give_up(may_commit_); }
   bool wants_cancel() noexcept { return std::exchange(cancel_wanted_, false); }
 
  private:
@@ -38,7 +40,9 @@ class PostgresCopy {
   Wait send();
   Wait receive();
   Wait end();
-  bool fill_chunk();
+  std::size_t fill_chunk();
+  Wait advance();
+  Wait lose();
 
   PostgresWire& wire_;
   PostgresUse use_;
@@ -51,6 +55,7 @@ class PostgresCopy {
   std::exception_ptr error_;           // of fill_ or take_
   bool wrong_way_ = false;
   bool cancel_wanted_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace rowhouse::detail

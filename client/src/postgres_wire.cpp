@@ -384,14 +384,14 @@ PostgresWire::Results PostgresWire::take() {
   return std::move(results_);
 }
 
-void PostgresWire::give_up() {
+void PostgresWire::give_up(bool may_commit) {
   finished_ = true;
   shutdown(PQsocket(connection_), SHUT_RDWR);
   while (alive() && PQconsumeInput(connection_) == 1) {
   }
   set_in_use(false);
   if (sink_error_) std::rethrow_exception(std::exchange(sink_error_, nullptr));
-  throw_result_error(connection_, nullptr, may_commit_);
+  throw_result_error(connection_, nullptr, may_commit);
 }
 
 bool PostgresWire::encrypted() const noexcept { return PQsslInUse(connection_) != 0; }

@@ -100,8 +100,11 @@ class PostgresWire {
   bool is_stale();
   // True once after a sink has thrown: the caller cancels, and goes on with the steps.
   bool wants_cancel() noexcept { return std::exchange(cancel_wanted_, false); }
+  // The statement is being cancelled: nothing more need be sent to it.
+  void stop_sending() noexcept {}
   // No answer is waited for any more: closes the connection and throws what take() throws for a lost one.
-  [[noreturn]] void give_up();
+  [[noreturn]] void give_up() { give_up(may_commit_); }
+  [[noreturn]] void give_up(bool may_commit);
 
   // Thread-safe and blocking: asks the server to stop the statement in progress. Nothing happens when there is none,
   // and none begins or ends until the server has taken the request: it never hits another statement. A server that is

@@ -111,6 +111,24 @@ TEST_F(PostgresConnectionTest, AbortsTheCopyWhenTheSourceThrows) {
   const auto take = [](std::string_view) { throw std::domain_error("sink broke"); };
   EXPECT_THROW(connection->copy_out("COPY (SELECT generate_series(1, 1000000)) TO STDOUT", take), std::domain_error);
   EXPECT_EQ(scalar("SELECT 7"), "7");
+  // All that comes is there already when the sink throws.
+  EXPECT_THROW(connection->copy_out("COPY (SELECT generate_series(1, 3)) TO STDOUT", take), std::domain_error);
+  EXPECT_EQ(scalar("SELECT 7"), "7");
+}
+
+TEST_F(PostgresConnectionTest, CopiesWithinItsLimits) {
+  connection->execute("CREATE TEMP TABLE t (a int)");
+  const auto endless = [](std::span<char> buffer) {
+    for (std::size_t i = 0; i + 2 <= buffer.size(); i += 2) std::memcpy(buffer.data() + i, "1\n", 2);
+    return buffer.size();
+  };
+  connection->set_limits({.timeout = std::chrono::milliseconds(200)});
+  EXPECT_EQ(error_of([&] { connection->copy_in("COPY t FROM STDIN", endless); }).sqlstate(), "57014");
+  const auto ignore = [](std::string_view) {};
+  EXPECT_EQ(error_of([&] { connection->copy_out("COPY (SELECT pg_sleep(60)) TO STDOUT", ignore); }).sqlstate(),
+            "57014");
+  connection->set_limits({});
+  EXPECT_EQ(scalar("SELECT count(*) FROM t"), "0");
 }
 
 TEST_F(PostgresConnectionTest, RefusesCopyInTheWrongCall) {

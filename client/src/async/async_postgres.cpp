@@ -133,7 +133,7 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
   template <class Steps>
   asio::awaitable<void> drive(Steps& steps);
   asio::awaitable<void> wait(Wait what);
-  asio::awaitable<void> cancel_statement();
+  asio::awaitable<bool> cancel_statement();
   void ring_after(std::chrono::milliseconds duration);
   void ring(std::uint64_t exchange);
   // Rings for this exchange, from any thread.
@@ -201,8 +201,8 @@ asio::awaitable<void> AsyncPostgres::wait(Wait what) {
   if (wire_->encrypted()) look_.cancel();
 }
 
-// Waits, without blocking the loop, until the server has taken the request; gives the connection up when it does not.
-asio::awaitable<void> AsyncPostgres::cancel_statement() {
+// Waits, without blocking the loop, until the server has taken the request; false when it does not in time.
+asio::awaitable<bool> AsyncPostgres::cancel_statement() {
   const auto taken = std::make_shared<asio::steady_timer>(strand_, kGraceToCancel);
   asio::post(threads_, [request = wire_->canceller(), taken, strand = strand_] {
     request();
@@ -210,7 +210,7 @@ asio::awaitable<void> AsyncPostgres::cancel_statement() {
   });
   asio::error_code error;
   co_await taken->async_wait(asio::redirect_error(use_awaitable, error));
-  if (!error) wire_->give_up();
+  co_return !!error;
 }
 
 // Takes the steps of what was sent, within the limits.
@@ -224,9 +224,11 @@ asio::awaitable<void> AsyncPostgres::drive(Steps& steps) {
   for (Wait what = steps.step(); what != Wait::kNothing; what = steps.step()) {
     if (steps.wants_cancel()) rung_ = true;
     if (std::exchange(rung_, false)) {
-      if (end && Clock::now() >= *end) wire_->give_up();
+      if (end && Clock::now() >= *end) steps.give_up();
       if (!end) end = Clock::now() + kGraceToCancel;
-      co_await cancel_statement();
+      steps.stop_sending();
+      const bool taken = co_await cancel_statement();
+      if (!taken) steps.give_up();
       ring_after(kAskAgain);
     } else {
       co_await wait(what);
