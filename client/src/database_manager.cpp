@@ -4,8 +4,8 @@
 #include <mutex>
 #include <utility>
 
-#include "pool.hpp"
-#include "replicas.hpp"
+#include "lease.hpp"
+#include "pool_use.hpp"
 #include "retry.hpp"
 
 namespace rowhouse {
@@ -25,11 +25,10 @@ bool sleep(std::chrono::microseconds duration, const std::stop_token& stop) {
 struct DatabaseManager::Impl {
   Impl(Url url, DatabaseOptions options)
       : pool(std::make_shared<detail::ConnectionPool>(std::move(url), std::move(options))),
-        replicas(pool->options().replicas.empty() ? nullptr
-                                                  : std::make_unique<detail::Replicas>(pool, pool->options())) {}
+        replicas(detail::Replicas<detail::Blocking>::of(pool)) {}
 
   const std::shared_ptr<detail::ConnectionPool> pool;
-  const std::unique_ptr<detail::Replicas> replicas;  // null: there are none
+  const std::unique_ptr<detail::Replicas<detail::Blocking>> replicas;  // null: there are none
 };
 
 DatabaseManager::DatabaseManager(Url url, DatabaseOptions options)
@@ -49,16 +48,7 @@ Session DatabaseManager::lend(detail::Identity identity, const std::stop_token& 
 Session DatabaseManager::lend_reader(detail::Identity identity, const std::shared_ptr<detail::Writes>& writes) {
   identity.read_only = true;
   if (impl_->replicas) {
-    detail::Position wanted = 0;
-    if (writes) {
-      const auto done = writes->done.load();
-      if (done != writes->placed) {
-        writes->position = impl_->replicas->written();
-        writes->placed = done;
-      }
-      wanted = writes->position;
-    }
-    if (auto choice = impl_->replicas->choose(wanted)) {
+    if (auto choice = impl_->replicas->choose(writes, {}).get()) {
       return Session(std::make_shared<detail::Lease>(choice->pool, std::move(choice->connection), std::move(identity)));
     }
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +7,7 @@
 #include <string>
 
 #include "lease_state.hpp"
+#include "writes.hpp"
 
 namespace rowhouse::detail {
 
@@ -18,13 +18,6 @@ class Pool {
   virtual void give_back(std::unique_ptr<Connection> connection, bool touched) noexcept = 0;
   virtual const DatabaseOptions& options() const noexcept = 0;
   virtual const ObservedDatabase& observed() const noexcept = 0;
-};
-
-// What a unit of work has written, and where in the log that is.
-struct Writes {
-  std::atomic<std::uint64_t> done{0};  // statements and commits that may have written
-  std::uint64_t placed = 0;            // how many of them `position` is behind
-  std::int64_t position = 0;
 };
 
 // A connection on loan, shared by a session, its transactions and repositories. Ends with the last of them.
@@ -57,10 +50,12 @@ class Lease {
                        const CallOptions& options = {});
   // COPY of this library, within a transaction.
   std::size_t copy_in(std::string_view sql, const std::function<std::size_t(std::span<char>)>& fill) {
+    connection_->set_limits(state_.limits({}));
     return connection_->copy_in(sql, fill);
   }
   std::size_t copy_out(std::string_view sql, const std::function<void(std::string_view)>& take) {
     state_.touched = true;
+    connection_->set_limits(state_.limits({}));
     return connection_->copy_out(sql, take);
   }
   // A statement of the caller's: may leave anything.
@@ -77,7 +72,7 @@ class Lease {
  private:
   Result run(Call call, const CallOptions& options);
   void note_write() noexcept {
-    if (writes_) ++writes_->done;
+    if (writes_) writes_->note();
   }
 
   std::shared_ptr<Pool> pool_;

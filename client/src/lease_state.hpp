@@ -8,6 +8,9 @@
 
 namespace rowhouse::detail {
 
+// Of a transaction's savepoint; the first has the depth 1.
+inline std::string savepoint_name(int depth) { return "rowhouse_" + std::to_string(depth); }
+
 // Of a connection on loan: for whom it is, which transaction is open on it, and how long calls may take. Talks to
 // nobody, so blocking and asynchronous leases share it. Not thread-safe.
 class LeaseState {

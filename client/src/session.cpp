@@ -10,8 +10,6 @@ namespace rowhouse {
 
 namespace {
 
-std::string savepoint_name(int depth) { return "rowhouse_" + std::to_string(depth); }
-
 std::size_t insert_rows(detail::Lease& lease, const CopyTarget& target, const RowSource& next) {
   const std::string sql = detail::insert_statement(target);
   std::vector<Value> row;
@@ -81,7 +79,7 @@ std::size_t Transaction::copy_out(std::string_view sql, const std::function<void
 
 Transaction Transaction::nested() {
   check_open();
-  lease_->connection().savepoint(savepoint_name(depth_ + 1));
+  lease_->connection().savepoint(detail::savepoint_name(depth_ + 1));
   return Transaction(lease_, depth_ + 1);
 }
 
@@ -91,7 +89,7 @@ void Transaction::commit() {
   if (depth_ == 0)
     lease_->commit();
   else
-    lease_->connection().release(savepoint_name(depth_));
+    lease_->connection().release(detail::savepoint_name(depth_));
 }
 
 void Transaction::rollback() {
@@ -101,8 +99,8 @@ void Transaction::rollback() {
     lease_->rollback();
     return;
   }
-  lease_->connection().rollback_to(savepoint_name(depth_));
-  lease_->connection().release(savepoint_name(depth_));
+  lease_->connection().rollback_to(detail::savepoint_name(depth_));
+  lease_->connection().release(detail::savepoint_name(depth_));
 }
 
 Database Transaction::database() const noexcept { return lease_->connection().database(); }

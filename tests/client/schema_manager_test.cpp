@@ -3,18 +3,48 @@
 #include <map>
 #include <set>
 
-#include "rowhouse/repository.hpp"
 #include "test_databases.hpp"
+#include "both_ways.hpp"
 
 namespace {
 
 using rowhouse::DatabaseManager;
 using rowhouse::IntegratedObjectRepository;
-using rowhouse::SchemaManager;
 using rowhouse::Url;
 
-void expect_create_and_drop(DatabaseManager manager, const std::string& name) {
-  SchemaManager schema(manager);
+// Runs by way of a schema manager whose answers are waited for; reads by the blocking library.
+template <class Way>
+struct Schemas {
+  template <class Target>
+  explicit Schemas(const Target& target, rowhouse::DatabaseOptions options = {})
+      : of(Way::manager(target, std::move(options))) {}
+  void create_all() {
+    Way::wait([&] { return of.create_all(); });
+  }
+  void create_tenant(const char* tenant) {
+    Way::wait([&] { return of.create_tenant(tenant); });
+  }
+  void drop_all(const std::string& name) {
+    Way::wait([&] { return of.drop_all(name); });
+  }
+  auto upgrade(const rowhouse::Schema& schema) {
+    return Way::wait([&] { return of.upgrade(schema); });
+  }
+  int version(const char* name = "rowhouse") {
+    return Way::wait([&] { return of.version(name); });
+  }
+
+  typename Way::SchemaManager of;
+};
+
+template <class Way>
+class SchemaManagerTest : public ::testing::Test {};
+TYPED_TEST_SUITE(SchemaManagerTest, Ways, WayName);
+
+template <class Way>
+void expect_create_and_drop(const Url& url, const std::string& name, const rowhouse::DatabaseOptions& options = {}) {
+  Schemas<Way> schema(url, options);
+  DatabaseManager manager(url, options);
   schema.create_tenant("acme");
   schema.create_tenant("acme");
   schema.create_all();
@@ -31,23 +61,24 @@ void expect_create_and_drop(DatabaseManager manager, const std::string& name) {
   schema.drop_all(name);
 }
 
-TEST(SchemaManagerTest, CreatesAndDropsInSqlite) {
+TYPED_TEST(SchemaManagerTest, CreatesAndDropsInSqlite) {
   const TestFolder folder;
-  expect_create_and_drop(DatabaseManager(Url::sqlite_file(folder / "acme_freshdesk_data.db")),
-                         "acme_freshdesk_data.db");
+  expect_create_and_drop<TypeParam>(Url::sqlite_file(folder / "acme_freshdesk_data.db"), "acme_freshdesk_data.db");
 }
 
-TEST(SchemaManagerTest, CreatesAndDropsInPostgresql) {
+TYPED_TEST(SchemaManagerTest, CreatesAndDropsInPostgresql) {
   ROWHOUSE_NEEDS_SERVER();
   const TestPostgres database;
   DatabaseManager(database.admin_url()).session().execute("CREATE SCHEMA \"my \"\"schema\"");
   rowhouse::DatabaseOptions options;
   options.schema = "my \"schema";
-  expect_create_and_drop(DatabaseManager(database.admin_url(), options), database.name());
+  expect_create_and_drop<TypeParam>(Url::parse(database.admin_url()), database.name(), options);
 }
 
-void expect_upgrades(DatabaseManager manager) {
-  SchemaManager manage(manager);
+template <class Way>
+void expect_upgrades(const Url& url) {
+  Schemas<Way> manage(url);
+  DatabaseManager manager(url);
   const std::vector<std::string> first{"CREATE TABLE note (a text)"};
   const std::vector<std::string> second{"ALTER TABLE note ADD COLUMN b text",
                                         "INSERT INTO note (a, b) VALUES ('1', '2')"};
@@ -75,30 +106,37 @@ void expect_upgrades(DatabaseManager manager) {
   EXPECT_EQ(manage.version("notes"), 2);
 }
 
-TEST(SchemaManagerTest, UpgradesStepByStepInSqlite) {
+TYPED_TEST(SchemaManagerTest, UpgradesStepByStepInSqlite) {
   const TestFolder folder;
-  expect_upgrades(DatabaseManager(Url::sqlite_file(folder / "main.db")));
+  expect_upgrades<TypeParam>(Url::sqlite_file(folder / "main.db"));
 }
 
-TEST(SchemaManagerTest, UpgradesStepByStepInPostgresql) {
+TYPED_TEST(SchemaManagerTest, UpgradesStepByStepInPostgresql) {
   ROWHOUSE_NEEDS_SERVER();
   const TestPostgres database;
-  expect_upgrades(DatabaseManager(database.admin_url()));
+  expect_upgrades<TypeParam>(Url::parse(database.admin_url()));
 }
 
-TEST(SchemaManagerTest, InstallsTheCoreWhereItIsMissing) {
+TYPED_TEST(SchemaManagerTest, InstallsTheCoreWhereItIsMissing) {
   ROWHOUSE_NEEDS_SERVER();
   const TestPostgres database;
   DatabaseManager manager(database.admin_url());
   manager.session().execute("DROP TABLE integrated_objects");
   manager.session().execute("DROP EXTENSION rowhouse CASCADE");
-  SchemaManager(manager).create_all();
+  Schemas<TypeParam>(database.admin_url()).create_all();
   const auto isolated = manager.session().execute("SELECT count(*) FROM rowhouse.protected_tables");
   EXPECT_EQ(isolated.one().get<int>(0), 1);
 }
 
+// Its one connection is the database.
+TYPED_TEST(SchemaManagerTest, WorksInMemory) {
+  auto manager = TypeParam::manager("sqlite://");
+  TypeParam::wait([&] { return typename TypeParam::SchemaManager(manager).create_all(); });
+  EXPECT_EQ(TypeParam::wait([&] { return TypeParam::store(manager, {{"id", 1}}, "acme"); }).original_id, "1");
+}
+
 // A file as the Python service left it: its own table, times in several forms, NULLs.
-TEST(SchemaManagerTest, WorksOnFilesOfTheService) {
+TEST(FilesOfTheServiceTest, AreWorkedOn) {
   const TestFolder folder;
   DatabaseManager manager(Url::sqlite_file(folder / "acme_freshdesk_data.db"));
   manager.session().execute(
@@ -113,7 +151,7 @@ TEST(SchemaManagerTest, WorksOnFilesOfTheService) {
       " ('1', 'acme', 'freshdesk', 'integrated_ticket', '{\"a\": \"\\uc774\"}', '2025-01-01 10:00:00'),"
       " ('2', 'acme', 'freshdesk', 'integrated_ticket', '{}', '2025-01-01T09:30:00.5Z'),"
       " ('3', 'acme', NULL, 'integrated_ticket', '[]', NULL)");
-  SchemaManager(manager).create_all();
+  rowhouse::SchemaManager(manager).create_all();
   auto session = manager.session("acme");
   IntegratedObjectRepository repository(session);
   const auto objects = repository.get_by_company("acme");
@@ -129,14 +167,14 @@ TEST(SchemaManagerTest, WorksOnFilesOfTheService) {
                "integrated_objects, id 2: column \"original_data\" cannot be read as JSON");
 }
 
-TEST(SchemaManagerTest, MigratesFilesOfSqlite) {
+TYPED_TEST(SchemaManagerTest, MigratesFilesOfSqlite) {
   ROWHOUSE_NEEDS_SERVER();
   const TestFolder folder;
   const TestPostgres database;
   std::map<std::string, std::vector<rowhouse::IntegratedObject>> expected;
   for (const std::string company : {"acme", "initech"}) {
     DatabaseManager file(Url::sqlite_file(folder / (company + "_freshdesk_data.db")));
-    SchemaManager(file).create_all();
+    rowhouse::SchemaManager(file).create_all();
     auto session = file.session(company);
     IntegratedObjectRepository repository(session);
     for (const char* id : {"1", "2"}) {
@@ -144,11 +182,11 @@ TEST(SchemaManagerTest, MigratesFilesOfSqlite) {
     }
     expected[company] = repository.get_by_company(company);
   }
-  SchemaManager schema(database.admin_url());
+  Schemas<TypeParam> schema(database.admin_url());
   for (int run = 0; run < 2; ++run) {  // again: no row twice
     std::set<std::string> phases;
-    const auto report = schema.migrate_from_sqlite(
-        folder / "", std::nullopt, [&](const rowhouse::MigrationProgress& progress) { phases.insert(progress.phase); });
+    const auto note = [&](const rowhouse::MigrationProgress& progress) { phases.insert(progress.phase); };
+    const auto report = TypeParam::wait([&] { return schema.of.migrate_from_sqlite(folder / "", std::nullopt, note); });
     EXPECT_TRUE(report.failures.empty());
     EXPECT_EQ(phases.count("copy"), run == 0 ? 1u : 0u);
     for (const auto& [company, objects] : expected) {
@@ -161,7 +199,7 @@ TEST(SchemaManagerTest, MigratesFilesOfSqlite) {
       }
     }
   }
-  EXPECT_EQ(error_of([] { SchemaManager("sqlite://").migrate_from_sqlite("x"); }).sqlstate(), "0A000");
+  EXPECT_EQ(error_of([] { (void)Schemas<TypeParam>("sqlite://").of.migrate_from_sqlite("x"); }).sqlstate(), "0A000");
 }
 
 }  // namespace

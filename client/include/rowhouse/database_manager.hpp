@@ -20,9 +20,12 @@
 
 namespace rowhouse {
 
+template <class Way>
+class BasicUnitOfWork;
+
 namespace detail {
 struct Identity;
-struct Writes;
+class Writes;
 }  // namespace detail
 
 /// How a manager works. Durations and numbers out of range are a ConfigurationError.
@@ -124,7 +127,8 @@ class ROWHOUSE_EXPORT DatabaseManager {
   void close_idle() noexcept;
 
  private:
-  friend class UnitOfWork;
+  template <class Way>
+  friend class BasicUnitOfWork;
 
   template <class Work>
   auto run_in_transaction(Work&& work, const RetryOptions& options, const std::shared_ptr<detail::Writes>& writes) {
@@ -147,5 +151,18 @@ class ROWHOUSE_EXPORT DatabaseManager {
   struct Impl;
   std::shared_ptr<Impl> impl_;
 };
+
+namespace detail {
+
+// The way to use the library by waiting: an answer is the result.
+struct ROWHOUSE_EXPORT Blocking {
+  using Manager = DatabaseManager;
+  using Session = rowhouse::Session;
+  using Transaction = rowhouse::Transaction;
+  template <class R>
+  using Answer = R;
+};
+
+}  // namespace detail
 
 }  // namespace rowhouse

@@ -57,7 +57,8 @@ struct ReconcileReport {
 };
 
 /// Between the old SQLite files and PostgreSQL while companies move, one by one. A call works in the mode that its
-/// company has when it starts. Thread-safe; several processes may work on the same files.
+/// company has when it starts. Thread-safe; several processes may work on the same files. What MigrationLayer and its
+/// twin in rowhouse::async can do: `Answer<R>` is an R here and an awaitable of an R there.
 ///
 /// Dual: SQLite is the truth. A write and the intent to repeat it in PostgreSQL are one transaction of SQLite; then the
 /// object as SQLite has it goes to PostgreSQL, id apart, and the intent is taken back. So whatever ends the process
@@ -67,16 +68,22 @@ struct ReconcileReport {
 ///
 /// A company's way: migrate its file, set kDual, reconcile() and look at the differences until there are none, set
 /// kPostgres, reconcile() once more for what was under way.
-class ROWHOUSE_EXPORT MigrationLayer {
+template <class Way>
+class ROWHOUSE_EXPORT BasicMigrationLayer {
  public:
+  /// How a result comes.
+  template <class R>
+  using Answer = typename Way::template Answer<R>;
+  /// Of PostgreSQL.
+  using Manager = typename Way::Manager;
   using SqliteUrl = std::function<Url(std::string_view company_id)>;          ///< names a company's file
   using DifferenceHandler = std::function<void(const MigrationDifference&)>;  ///< must be thread-safe and not throw
 
   /// `sqlite_url` names each company's file; DatabaseConfig::get_sqlite_url does.
-  MigrationLayer(SqliteUrl sqlite_url, DatabaseManager postgres, MigrationMode mode = MigrationMode::kSqlite,
-                 DatabaseOptions sqlite_options = {});
-  MigrationLayer(MigrationLayer&&) noexcept;  ///< leaves nothing behind to call
-  ~MigrationLayer();
+  BasicMigrationLayer(SqliteUrl sqlite_url, Manager postgres, MigrationMode mode = MigrationMode::kSqlite,
+                      DatabaseOptions sqlite_options = {});
+  BasicMigrationLayer(BasicMigrationLayer&&) noexcept;  ///< leaves nothing behind to call
+  ~BasicMigrationLayer();
 
   /// Of this company.
   MigrationMode mode(std::string_view company_id) const;
@@ -86,31 +93,37 @@ class ROWHOUSE_EXPORT MigrationLayer {
   void on_difference(DifferenceHandler handler);
 
   /// See rowhouse::store_integrated_object.
-  IntegratedObject store_integrated_object(const Json& object, std::string_view company_id,
-                                           std::string_view platform = kDefaultPlatform);
+  Answer<IntegratedObject> store_integrated_object(const Json& object, std::string_view company_id,
+                                                   std::string_view platform = kDefaultPlatform);
   /// Newest first. Dual: both databases are read and compared.
-  std::vector<IntegratedObject> get_by_company(std::string_view company_id,
-                                               std::optional<std::string_view> object_type = std::nullopt);
+  Answer<std::vector<IntegratedObject>> get_by_company(std::string_view company_id,
+                                                       std::optional<std::string_view> object_type = std::nullopt);
   /// Dual: both databases are read and compared.
-  std::optional<IntegratedObject> get_by_original_id(std::string_view company_id, std::string_view original_id,
-                                                     std::string_view object_type = kDefaultObjectType,
-                                                     std::string_view platform = kDefaultPlatform);
+  Answer<std::optional<IntegratedObject>> get_by_original_id(std::string_view company_id, std::string_view original_id,
+                                                             std::string_view object_type = kDefaultObjectType,
+                                                             std::string_view platform = kDefaultPlatform);
   /// By original id, since ids are not the same in both databases. False where there is no such object.
-  bool update_summary(std::string_view company_id, std::string_view original_id, std::string_view summary,
-                      std::string_view object_type = kDefaultObjectType, std::string_view platform = kDefaultPlatform);
+  Answer<bool> update_summary(std::string_view company_id, std::string_view original_id, std::string_view summary,
+                              std::string_view object_type = kDefaultObjectType,
+                              std::string_view platform = kDefaultPlatform);
   /// By original id. False where there is no such object.
-  bool remove(std::string_view company_id, std::string_view original_id,
-              std::string_view object_type = kDefaultObjectType, std::string_view platform = kDefaultPlatform);
+  Answer<bool> remove(std::string_view company_id, std::string_view original_id,
+                      std::string_view object_type = kDefaultObjectType, std::string_view platform = kDefaultPlatform);
 
   /// Repeats in PostgreSQL every write of the company that is in SQLite and did not reach PostgreSQL for certain, in
   /// any mode, by whatever process it was made. Throws what PostgreSQL says; what is not mended then is found again.
-  ReconcileReport reconcile(std::string_view company_id);
+  Answer<ReconcileReport> reconcile(std::string_view company_id);
   /// Since the layer was made.
   MigrationCounters counters() const noexcept;
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
+
+extern template class BasicMigrationLayer<detail::Blocking>;
+
+/// BasicMigrationLayer of the blocking library.
+using MigrationLayer = BasicMigrationLayer<detail::Blocking>;
 
 }  // namespace rowhouse

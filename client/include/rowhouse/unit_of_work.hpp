@@ -11,19 +11,29 @@
 namespace rowhouse {
 
 /// What belongs together, a request for example: its reads may go to a replica, but see all that was written through
-/// it. Not thread-safe; its sessions are as any other.
-class ROWHOUSE_EXPORT UnitOfWork {
+/// it. Not thread-safe; its sessions are as any other. What UnitOfWork and its twin in rowhouse::async can do:
+/// `Answer<R>` is an R here and an awaitable of an R there.
+template <class Way>
+class ROWHOUSE_EXPORT BasicUnitOfWork {
  public:
+  /// How a result comes.
+  template <class R>
+  using Answer = typename Way::template Answer<R>;
+  /// Its database.
+  using Manager = typename Way::Manager;
+  /// What it lends.
+  using Session = typename Way::Session;
+
   /// Throws 22023 for a malformed id.
-  explicit UnitOfWork(DatabaseManager manager, std::optional<std::string> tenant = std::nullopt);
+  explicit BasicUnitOfWork(Manager manager, std::optional<std::string> tenant = std::nullopt);
   /// In a sealed database, for the tenant that the token names.
-  UnitOfWork(DatabaseManager manager, LoginToken login);
+  BasicUnitOfWork(Manager manager, LoginToken login);
 
   /// On the primary, as DatabaseManager::session().
-  Session session();
+  Answer<Session> session();
   /// To read only. On a replica that is at most max_replica_lag behind and has every transaction that this unit has
   /// committed; else on the primary.
-  Session read_session();
+  Answer<Session> read_session();
   /// As DatabaseManager::run_in_transaction(), for the unit's tenant.
   template <class Work>
   auto run_in_transaction(Work&& work, RetryOptions options = {}) {
@@ -33,10 +43,15 @@ class ROWHOUSE_EXPORT UnitOfWork {
   }
 
  private:
-  DatabaseManager manager_;
+  Manager manager_;
   std::optional<std::string> tenant_;
   std::optional<LoginToken> login_;
   std::shared_ptr<detail::Writes> writes_;
 };
+
+extern template class BasicUnitOfWork<detail::Blocking>;
+
+/// BasicUnitOfWork of the blocking library.
+using UnitOfWork = BasicUnitOfWork<detail::Blocking>;
 
 }  // namespace rowhouse

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "async/async_pool_use.hpp"
 #include "async/lease.hpp"
-#include "async/pool.hpp"
 #include "retry.hpp"
 #include "rowhouse/error.hpp"
 
@@ -12,22 +12,37 @@ namespace {
 
 using asio::awaitable;
 
-DatabaseOptions without_replicas(DatabaseOptions options) {
-  if (options.replicas.empty()) return options;
-  throw ConfigurationError("the asynchronous manager reads from no replicas",
-                           "Leave them out, or give a replica a manager of its own.");
-}
+using Replicas = detail::Replicas<detail::Awaiting>;
 
 }  // namespace
 
 struct DatabaseManager::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor executor, Url url, DatabaseOptions options)
-      : pool(std::make_shared<detail::AsyncPool>(std::move(executor), std::move(url),
-                                                 without_replicas(std::move(options)))) {}
+      : pool(std::make_shared<detail::AsyncPool>(std::move(executor), std::move(url), std::move(options))),
+        replicas(Replicas::of(pool)) {}
 
-  static awaitable<Session> lend(std::shared_ptr<Impl> self, detail::Identity identity, std::stop_token stop = {}) {
+  static awaitable<Session> lend(std::shared_ptr<Impl> self, detail::Identity identity, std::stop_token stop = {},
+                                 std::shared_ptr<detail::Writes> writes = nullptr) {
     auto connection = co_await self->pool->check_out(stop);
-    co_return Session(std::make_shared<detail::AsyncLease>(self->pool, std::move(connection), std::move(identity)));
+    co_return Session(std::make_shared<detail::AsyncLease>(self->pool, std::move(connection), std::move(identity),
+                                                           std::move(writes)));
+  }
+
+  static awaitable<Session> lend_reader(std::shared_ptr<Impl> self, detail::Identity identity,
+                                        std::shared_ptr<detail::Writes> writes) {
+    identity.read_only = true;
+    if (self->replicas) {
+      auto choosing = detail::hop(self->pool->strand(), {}, [self, writes](std::stop_token stop) {
+        return self->replicas->choose(writes, stop);
+      });
+      Replicas::Choice choice = co_await std::move(choosing);
+      if (choice) {
+        co_return Session(std::make_shared<detail::AsyncLease>(choice->pool, std::exchange(choice->connection, nullptr),
+                                                               std::move(identity)));
+      }
+    }
+    auto lending = lend(self, std::move(identity));
+    co_return co_await std::move(lending);
   }
 
   // Waits for as long; throws 57014 on a request to stop.
@@ -41,6 +56,7 @@ struct DatabaseManager::Impl : std::enable_shared_from_this<Impl> {
   }
 
   const std::shared_ptr<detail::AsyncPool> pool;
+  const std::unique_ptr<Replicas> replicas;  // null: there are none
 };
 
 DatabaseManager::DatabaseManager(asio::any_io_executor executor, Url url, DatabaseOptions options)
@@ -51,33 +67,44 @@ DatabaseManager::DatabaseManager(const DatabaseManager&) noexcept = default;
 DatabaseManager& DatabaseManager::operator=(const DatabaseManager&) noexcept = default;
 DatabaseManager::~DatabaseManager() = default;
 
-awaitable<Session> DatabaseManager::session() { return Impl::lend(impl_, {}); }
+awaitable<Session> DatabaseManager::lend(detail::Identity identity, std::stop_token stop,
+                                         std::shared_ptr<detail::Writes> writes) const {
+  return Impl::lend(impl_, std::move(identity), std::move(stop), std::move(writes));
+}
+
+awaitable<Session> DatabaseManager::lend_reader(detail::Identity identity,
+                                                std::shared_ptr<detail::Writes> writes) const {
+  return Impl::lend_reader(impl_, std::move(identity), std::move(writes));
+}
+
+awaitable<Session> DatabaseManager::session() { return lend({}); }
 
 awaitable<Session> DatabaseManager::session(std::string tenant) {
   detail::check_tenant(tenant);
-  return Impl::lend(impl_, {.tenant = std::move(tenant)});
+  return lend({.tenant = std::move(tenant)});
 }
 
 awaitable<Session> DatabaseManager::session(LoginToken login) {
   if (database() == Database::kSqlite) throw_error("0A000", "SQLite cannot check a login token");
   std::string tenant = login.tenant();
-  return Impl::lend(impl_, {.tenant = std::move(tenant), .login = std::move(login)});
+  return lend({.tenant = std::move(tenant), .login = std::move(login)});
 }
 
-awaitable<Session> DatabaseManager::read_session() { return Impl::lend(impl_, {.read_only = true}); }
+awaitable<Session> DatabaseManager::read_session() { return lend_reader({}); }
 
 awaitable<Session> DatabaseManager::read_session(std::string tenant) {
   detail::check_tenant(tenant);
-  return Impl::lend(impl_, {.tenant = std::move(tenant), .read_only = true});
+  return lend_reader({.tenant = std::move(tenant)});
 }
 
-awaitable<void> DatabaseManager::run(std::shared_ptr<Impl> impl, Work work, const RetryOptions& options) {
+awaitable<void> DatabaseManager::run(std::shared_ptr<Impl> impl, AnyWork work, const RetryOptions& options,
+                                     std::shared_ptr<detail::Writes> writes) {
   detail::Retries retries(options, impl->pool->options(), impl->pool->observed());
   while (true) {
     std::optional<Session> borrowed;
     std::optional<detail::Retries::Delay> delay;
     try {
-      auto lending = Impl::lend(impl, {}, options.transaction.stop);
+      auto lending = Impl::lend(impl, {}, options.transaction.stop, writes);
       borrowed.emplace(co_await std::move(lending));
     } catch (const Error& error) {
       if (impl->pool->was_reachable()) delay = retries.after_lost_server(error);
@@ -99,6 +126,7 @@ awaitable<void> DatabaseManager::run(std::shared_ptr<Impl> impl, Work work, cons
   }
 }
 
+asio::any_io_executor DatabaseManager::get_executor() const noexcept { return impl_->pool->executor(); }
 const Url& DatabaseManager::url() const noexcept { return impl_->pool->url(); }
 const DatabaseOptions& DatabaseManager::options() const noexcept { return impl_->pool->options(); }
 Database DatabaseManager::database() const noexcept {

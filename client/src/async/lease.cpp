@@ -6,8 +6,6 @@
 namespace rowhouse::detail {
 namespace {
 
-std::string savepoint_name(int depth) { return "rowhouse_" + std::to_string(depth); }
-
 std::size_t no_rows() { return 0; }
 std::size_t rows_of(const Result& result) { return result.empty() ? result.affected_rows() : result.size(); }
 
@@ -86,6 +84,7 @@ asio::awaitable<void> AsyncLease::commit() {
   } catch (...) {
     error = std::current_exception();
   }
+  note_write();
   if (!error) co_return;
   co_await connection_->rollback();
   std::rethrow_exception(error);
@@ -115,6 +114,10 @@ asio::awaitable<Result> AsyncLease::execute(const Question& question) {
   connection_->set_limits(limits(question.options));
   asio::awaitable<Result> running = start(call);
   auto answered = watched(options(), pool_->observed(), question.sql, question.name, std::move(running));
+  // An error may leave open whether a statement alone has written.
+  const std::unique_ptr<AsyncLease, void (*)(AsyncLease*)> at_end(this, [](AsyncLease* lease) {
+    if (lease->open_transaction() == 0) lease->note_write();
+  });
   co_return co_await std::move(answered);
 }
 

@@ -9,6 +9,7 @@
 #include "async/hop.hpp"
 #include "async/pool.hpp"
 #include "lease_state.hpp"
+#include "writes.hpp"
 
 namespace rowhouse::detail {
 
@@ -27,8 +28,12 @@ struct Question {
 // the connection's executor, on which all that returns an awaitable here is to run.
 class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
  public:
-  AsyncLease(std::shared_ptr<AsyncPool> pool, std::shared_ptr<AsyncConnection> connection, Identity identity)
-      : pool_(std::move(pool)), connection_(std::move(connection)), state_(pool_->options(), std::move(identity)) {}
+  AsyncLease(std::shared_ptr<AsyncPool> pool, std::shared_ptr<AsyncConnection> connection, Identity identity,
+             std::shared_ptr<Writes> writes = nullptr)
+      : pool_(std::move(pool)),
+        connection_(std::move(connection)),
+        state_(pool_->options(), std::move(identity)),
+        writes_(std::move(writes)) {}
   ~AsyncLease();
   AsyncLease(const AsyncLease&) = delete;
   AsyncLease& operator=(const AsyncLease&) = delete;
@@ -84,11 +89,15 @@ class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
   asio::awaitable<void> settle();
   asio::awaitable<Result> start(const Call& call);
   CallLimits limits(const CallOptions& options) const;
+  void note_write() noexcept {
+    if (writes_) writes_->note();
+  }
 
   const std::shared_ptr<AsyncPool> pool_;
   std::shared_ptr<AsyncConnection> connection_;
   LeaseState state_;
-  std::stop_token stop_;  // of the call in progress
+  const std::shared_ptr<Writes> writes_;  // null: nobody asks
+  std::stop_token stop_;                  // of the call in progress
   std::atomic<int> abandoned_{kNothing};
   std::mutex mutex_;  // guards what follows
   std::stop_source in_progress_{std::nostopstate};

@@ -33,6 +33,7 @@ class AsyncPool final : public std::enable_shared_from_this<AsyncPool> {
   asio::awaitable<void> warm_up();
   void close_idle() noexcept;
 
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
   // Runs one thing at a time.
   const asio::any_io_executor& strand() const noexcept { return strand_; }
   const Url& url() const noexcept { return url_; }

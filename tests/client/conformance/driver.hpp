@@ -59,6 +59,8 @@ class Driver {
   virtual std::string new_tenant() = 0;
   // A session of the tenant: each call a transaction of its own.
   virtual std::unique_ptr<Objects> objects(const std::string& tenant) = 0;
+  // See rowhouse::store_integrated_object.
+  virtual rowhouse::IntegratedObject store(const rowhouse::Json& object, const std::string& tenant) = 0;
   // One statement of the caller's own, in a session of the tenant.
   virtual rowhouse::Result execute(const std::string& tenant, std::string_view sql,
                                    std::vector<rowhouse::Value> parameters = {}) = 0;

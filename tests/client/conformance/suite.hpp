@@ -26,11 +26,12 @@ Cases refusal_cases();      // what neither database takes
 Cases isolation_cases();    // attempts to reach another tenant's rows
 Cases transaction_cases();  // units of work, savepoints, failed statements
 Cases concurrency_cases();  // several at once
+Cases store_cases();        // store_integrated_object
 
 inline Cases all_cases() {
   Cases all;
   for (Cases part : {row_cases(), order_cases(), batch_cases(), value_cases(), refusal_cases(), isolation_cases(),
-                     transaction_cases(), concurrency_cases()}) {
+                     transaction_cases(), concurrency_cases(), store_cases()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

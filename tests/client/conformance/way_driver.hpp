@@ -96,6 +96,9 @@ class WayDriver final : public Driver {
   std::unique_ptr<Objects> objects(const std::string& tenant) override {
     return std::make_unique<WayObjects<Way>>(session(tenant));
   }
+  rowhouse::IntegratedObject store(const rowhouse::Json& object, const std::string& tenant) override {
+    return Way::wait([&] { return Way::store(manager_, object, tenant); });
+  }
   rowhouse::Result execute(const std::string& tenant, std::string_view sql,
                            std::vector<rowhouse::Value> parameters) override {
     auto one = session(tenant);

@@ -30,16 +30,16 @@ struct AwaitedResult<asio::awaitable<T, Executor>> {
 struct AsyncRun {
   template <class Manager, class Work,
             class R = typename AwaitedResult<std::invoke_result_t<Work&, async::Transaction&>>::type>
-  static asio::awaitable<R> run(Manager manager, Work work, RetryOptions options) {
+  static asio::awaitable<R> run(Manager manager, Work work, RetryOptions options, std::shared_ptr<Writes> writes) {
     if constexpr (std::is_void_v<R>) {
       co_await Manager::run(
-          manager.impl_, [&work](async::Transaction& transaction) { return work(transaction); }, options);
+          manager.impl_, [&work](async::Transaction& transaction) { return work(transaction); }, options, writes);
     } else {
       std::optional<R> result;
       const auto keep = [&](async::Transaction& transaction) -> asio::awaitable<void> {
         result.emplace(co_await work(transaction));
       };
-      co_await Manager::run(manager.impl_, keep, options);
+      co_await Manager::run(manager.impl_, keep, options, writes);
       co_return *std::move(result);
     }
   }
@@ -56,8 +56,7 @@ namespace async {
 /// that is cancelled has to run on a strand, or in a context that one thread runs: Asio asks for it.
 class ROWHOUSE_EXPORT DatabaseManager {
  public:
-  /// Throws ConfigurationError for a URL of another kind or options out of range, and for replicas, which the blocking
-  /// manager alone can use.
+  /// Throws ConfigurationError for a URL of another kind or options out of range.
   DatabaseManager(asio::any_io_executor executor, Url url, DatabaseOptions options = {});
   /// The same.
   DatabaseManager(asio::any_io_executor executor, std::string_view url, DatabaseOptions options = {});
@@ -74,7 +73,7 @@ class ROWHOUSE_EXPORT DatabaseManager {
   asio::awaitable<Session> session(std::string tenant);
   /// As rowhouse::DatabaseManager::session(LoginToken).
   asio::awaitable<Session> session(LoginToken login);
-  /// To read only, without a tenant or for one; refuses writes with 25006.
+  /// As rowhouse::DatabaseManager::read_session(): on a replica that is not too far behind, else on this database.
   asio::awaitable<Session> read_session();
   asio::awaitable<Session> read_session(std::string tenant);  ///< for one tenant
 
@@ -82,13 +81,14 @@ class ROWHOUSE_EXPORT DatabaseManager {
   /// waits in between without a thread. `work` must have no effect outside its transaction.
   template <class Work>
   auto run_in_transaction(Work work, RetryOptions options = {}) const {
-    return detail::AsyncRun::run(*this, std::move(work), std::move(options));
+    return run_in_transaction(std::move(work), std::move(options), nullptr);
   }
 
-  const Url& url() const noexcept;                  ///< as given
-  const DatabaseOptions& options() const noexcept;  ///< as given, fitted to the database
-  Database database() const noexcept;               ///< which kind it is
-  PoolStatistics statistics() const;                ///< of this moment
+  asio::any_io_executor get_executor() const noexcept;  ///< as given
+  const Url& url() const noexcept;                      ///< as given
+  const DatabaseOptions& options() const noexcept;      ///< as given, fitted to the database
+  Database database() const noexcept;                   ///< which kind it is
+  PoolStatistics statistics() const;                    ///< of this moment
   /// Connects until there are min_connections, so that the first callers need not.
   asio::awaitable<void> warm_up();
   /// Sessions in use, and those opened later, are not affected.
@@ -96,13 +96,37 @@ class ROWHOUSE_EXPORT DatabaseManager {
 
  private:
   friend struct detail::AsyncRun;
-  using Work = std::function<asio::awaitable<void>(Transaction&)>;
+  template <class Way>
+  friend class rowhouse::BasicUnitOfWork;
+  using AnyWork = std::function<asio::awaitable<void>(Transaction&)>;
   struct Impl;
 
-  static asio::awaitable<void> run(std::shared_ptr<Impl> impl, Work work, const RetryOptions& options);
+  template <class Work>
+  auto run_in_transaction(Work work, RetryOptions options, std::shared_ptr<detail::Writes> writes) const {
+    return detail::AsyncRun::run(*this, std::move(work), std::move(options), std::move(writes));
+  }
+  static asio::awaitable<void> run(std::shared_ptr<Impl> impl, AnyWork work, const RetryOptions& options,
+                                   std::shared_ptr<detail::Writes> writes);
+  asio::awaitable<Session> lend(detail::Identity identity, std::stop_token stop = {},
+                                std::shared_ptr<detail::Writes> writes = nullptr) const;
+  asio::awaitable<Session> lend_reader(detail::Identity identity,
+                                       std::shared_ptr<detail::Writes> writes = nullptr) const;
 
   std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace async
+
+namespace detail {
+
+// The way to use the library by coroutines of Asio.
+struct ROWHOUSE_EXPORT Awaiting {
+  using Manager = async::DatabaseManager;
+  using Session = async::Session;
+  using Transaction = async::Transaction;
+  template <class R>
+  using Answer = asio::awaitable<R>;
+};
+
+}  // namespace detail
 }  // namespace rowhouse
