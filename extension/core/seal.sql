@@ -40,7 +40,7 @@ CREATE OR REPLACE FUNCTION rowhouse.tell_tenants() RETURNS void
 AS $function$
 BEGIN
   LOCK TABLE rowhouse.tenant IN SHARE ROW EXCLUSIVE MODE;
-  UPDATE rowhouse.tenant SET needs_token = rowhouse.is_sealed() WHERE needs_token <> rowhouse.is_sealed();
+  UPDATE rowhouse.tenant SET needs_token = NOT needs_token WHERE needs_token <> (SELECT rowhouse.is_sealed());
 END
 $function$;
 ALTER TABLE rowhouse.tenant ALTER COLUMN needs_token SET DEFAULT rowhouse.is_sealed();
