@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "bridge/big_endian.hpp"
+
 namespace rowhouse::bridge {
 namespace {
 
 constexpr char kSteps = 's';   // one bigint: the step from the key before, seven bits a byte
 constexpr char kFields = 'f';  // anything else: the fields themselves
 constexpr std::size_t kBigintField = 4 + 8;
-
-void put_big_endian(std::string& out, std::uint64_t number, int bytes) {
-  while (bytes-- > 0) out += static_cast<char>(number >> (8 * bytes));
-}
 
 std::uint64_t take_big_endian(std::string_view& in, std::size_t bytes) {
   std::uint64_t number = 0;

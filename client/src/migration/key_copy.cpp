@@ -1,15 +1,9 @@
 #include "migration/key_copy.hpp"
 
-#include <algorithm>
+#include "bridge/big_endian.hpp"
+#include "send_buffer.hpp"
 
 namespace rowhouse::detail {
-namespace {
-
-void put_number(std::string& out, std::size_t number, int bytes) {
-  while (bytes-- > 0) out += static_cast<char>(number >> (8 * bytes));
-}
-
-}  // namespace
 
 void read_keys(PostgresConnection& connection, const std::string& query,
                const std::function<void(std::string_view key)>& take) {
@@ -22,20 +16,16 @@ void read_keys(PostgresConnection& connection, const std::string& query,
 
 void send_keys(PostgresConnection& connection, const std::string& table, std::size_t columns,
                const std::vector<bridge::RowMark>& marks) {
-  std::string stream(bridge::kCopyHeader);
+  SendBuffer stream{std::string(bridge::kCopyHeader)};
   for (std::size_t place = 0; place < marks.size(); ++place) {
-    put_number(stream, columns + 1, 2);
-    put_number(stream, 4, 4);
-    put_number(stream, place, 4);
-    stream += marks[place].key;
+    bridge::put_big_endian(stream.bytes, columns + 1, 2);
+    bridge::put_big_endian(stream.bytes, 4, 4);
+    bridge::put_big_endian(stream.bytes, place, 4);
+    stream.bytes += marks[place].key;
   }
-  stream += bridge::kCopyTrailer;
-  std::size_t sent = 0;
-  connection.copy_in("COPY " + table + " FROM STDIN (FORMAT binary)", [&](std::span<char> buffer) {
-    const std::size_t size = stream.copy(buffer.data(), buffer.size(), sent);
-    sent += size;
-    return size;
-  });
+  stream.bytes += bridge::kCopyTrailer;
+  connection.copy_in("COPY " + table + " FROM STDIN (FORMAT binary)",
+                     [&](std::span<char> buffer) { return stream.move_to(buffer); });
 }
 
 }  // namespace rowhouse::detail
