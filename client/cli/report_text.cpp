@@ -112,14 +112,7 @@ std::string totals_of(const VerifyReport& report) {
 
 std::string summary(const MigrationReport& report) {
   TableOutcome sum;
-  for (const TableOutcome& table : report.tables) {
-    sum.rows += table.rows;
-    sum.updated += table.updated;
-    sum.deleted += table.deleted;
-    sum.kept_deleted += table.kept_deleted;
-    sum.rejected += table.rejected;
-    sum.repaired += table.repaired;
-  }
+  for (const TableOutcome& table : report.tables) sum.add_counts(table);
   return number(sum.rows) + " rows copied, " +
          (sum.updated + sum.deleted > 0 ? number(sum.updated) + " updated, " + number(sum.deleted) + " deleted, "
                                         : "") +

@@ -173,6 +173,8 @@ struct TableOutcome {
   std::int64_t rejected = 0;      ///< now, in rowhouse.import_reject
   std::int64_t repaired = 0;      ///< values that on_nul or on_invalid_utf8 changed, in the rows sent
   bool unchanged = false;         ///< the ledger has every chunk of this table as it is: nothing was sent
+  /// Adds the counts of another outcome, no name and not `unchanged`.
+  ROWHOUSE_EXPORT void add_counts(const TableOutcome& done);
 };
 
 /// What migrate() did.

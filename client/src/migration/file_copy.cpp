@@ -12,17 +12,6 @@ namespace {
 constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 constexpr std::size_t kRemovalsAtOnce = 10000;
 
-void add_counts(TableOutcome& to, const TableOutcome& done) {
-  to.rows += done.rows;
-  to.updated += done.updated;
-  to.deleted += done.deleted;
-  to.present += done.present;
-  to.rejected += done.rejected;
-  to.repaired += done.repaired;
-  to.conflicts += done.conflicts;
-  to.kept_deleted += done.kept_deleted;
-}
-
 }  // namespace
 
 // A table whose earlier rows have to be compared with what the file holds now.
@@ -64,7 +53,7 @@ std::vector<TableOutcome> FileCopy::outcomes() const {
   const auto add = [&](const TableOutcome& done) {
     for (TableOutcome& outcome : outcomes) {
       if (outcome.source_table != done.source_table) continue;
-      add_counts(outcome, done);
+      outcome.add_counts(done);
       return;
     }
     outcomes.push_back(done);
@@ -186,7 +175,7 @@ void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& c
     throw;
   }
   note_commit(changes);
-  for (TableChange& change : changes) add_counts(change.work.outcome, change.outcome);
+  for (TableChange& change : changes) change.work.outcome.add_counts(change.outcome);
 }
 
 void FileCopy::note_commit(const std::vector<TableChange>& changes) {
@@ -195,7 +184,7 @@ void FileCopy::note_commit(const std::vector<TableChange>& changes) {
   commit.goes = changes.front().work.look.stale.front();
   for (const TableChange& change : changes) {
     commit.outcomes.push_back(change.work.outcome);  // names and no counts as yet
-    add_counts(commit.outcomes.back(), change.outcome);
+    commit.outcomes.back().add_counts(change.outcome);
     commit.outcomes.back().kept_deleted = 0;  // a later attempt counts them again
   }
 }
@@ -318,7 +307,7 @@ void FileCopy::send_here(std::size_t worker, Batch& batch) {
       for (const Batch::Part& part : batch.parts) committed_[part.work].push_back(part.chunk.identity.key_from);
       for (const TableOutcome& done : outcomes) {
         for (const auto& work : works_) {
-          if (work->table.name == done.source_table) add_counts(work->outcome, done);
+          if (work->table.name == done.source_table) work->outcome.add_counts(done);
         }
       }
       break;

@@ -22,9 +22,13 @@ TableLook compare(const bridge::Source& file, const bridge::Table& table, const 
     identities.push_back(entry.identity);
     due.push_back(is_due(entry, options));
   }
-  bridge::Result<bridge::ChunkMatch> match = bridge::match_chunks(file, table, identities, due, text_policy(options).salt());
+  bridge::Result<bridge::ChunkMatch> match =
+      bridge::match_chunks(file, table, identities, due, text_policy(options).salt());
   if (!match.ok()) throw_status(match.status());
-  TableLook look{table.name, true, std::move(match.value().missing), {}, match.value().missing_rows, 0, nullptr};
+  TableLook look{.name = table.name,
+                 .is_known = true,
+                 .missing = std::move(match.value().missing),
+                 .rows = match.value().missing_rows};
   for (std::size_t place : match.value().stale) look.stale.push_back(entries[place].id);
   return look;
 }
@@ -33,7 +37,8 @@ TableLook compare(const bridge::Source& file, const bridge::Table& table, const 
 void reopen_collisions(TableLook& look, const std::vector<LedgerChunk>& entries) {
   if (look.missing.empty() && look.stale.empty()) return;
   for (const LedgerChunk& entry : entries) {
-    if (!entry.has_collisions || std::find(look.stale.begin(), look.stale.end(), entry.id) != look.stale.end()) continue;
+    if (!entry.has_collisions || std::find(look.stale.begin(), look.stale.end(), entry.id) != look.stale.end())
+      continue;
     look.stale.push_back(entry.id);
     look.missing.push_back(entry.identity);
     look.rows += entry.identity.rows;
@@ -60,7 +65,7 @@ FileLook look_at(const bridge::Source& file, const MigrationSource& source, cons
     if (is_excluded(options, table.name)) continue;
     const auto entries = ledger.tables.find(table.name);
     if (entries == ledger.tables.end()) {
-      look.tables.push_back({table.name, false, {}, {}, 0, 0, nullptr});
+      look.tables.push_back({.name = table.name});
       continue;
     }
     TableLook compared = compare(file, table, entries->second, options);

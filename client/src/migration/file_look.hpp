@@ -12,11 +12,11 @@ namespace rowhouse::detail {
 struct TableLook {
   std::string name;       // in the source
   bool is_known = false;  // the ledger has entries: `missing` says which chunks are to be read, else all are
-  std::vector<bridge::ChunkIdentity> missing;
-  std::vector<std::string> stale;          // ids of entries that no chunk of the file has any more
+  std::vector<bridge::ChunkIdentity> missing{};
+  std::vector<std::string> stale{};        // ids of entries that no chunk of the file has any more
   std::int64_t rows = 0;                   // in the missing chunks
   std::int64_t kept_deleted = 0;           // rows of the other chunks that were deleted in PostgreSQL
-  std::shared_ptr<const KeysThere> there;  // where rows of the stale ones may have been, too
+  std::shared_ptr<const KeysThere> there{};  // where rows of the stale ones may have been, too
 };
 
 // What a file has to bring, found by reading it once beside the ledger.

@@ -316,6 +316,17 @@ class Migration {
 
 }  // namespace
 
+void TableOutcome::add_counts(const TableOutcome& done) {
+  rows += done.rows;
+  updated += done.updated;
+  deleted += done.deleted;
+  present += done.present;
+  rejected += done.rejected;
+  repaired += done.repaired;
+  conflicts += done.conflicts;
+  kept_deleted += done.kept_deleted;
+}
+
 MigrationReport migrate(const std::vector<MigrationSource>& sources, const Url& target,
                         const MigrationOptions& options) {
   return Migration(target, options).run(sources);
