@@ -293,12 +293,7 @@ TEST_F(PostgresManagerTest, ALostConnectionBeforeTheCommitIsRetried) {
 
 // The server dies of the very commit: nobody can know, so nobody tries again.
 TEST_F(PostgresManagerTest, ACommitInDoubtIsNotRetried) {
-  manager->session().execute(
-      "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
-      " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END'");
-  manager->session().execute(
-      "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON counter DEFERRABLE INITIALLY DEFERRED"
-      " FOR EACH ROW EXECUTE FUNCTION die()");
+  die_at_commit(*manager, "UPDATE", "counter");
   int calls = 0;
   const Error error = error_of([&] {
     manager->run_in_transaction([&](Transaction& transaction) {

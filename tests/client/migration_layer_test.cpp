@@ -184,12 +184,7 @@ TYPED_TEST(MigrationLayerTest, LeavesANewerRowOfPostgresqlAlone) {
 // Whatever became of the commit: the call succeeds, and reconcile() finds out.
 TYPED_TEST(MigrationLayerTest, ACommitInDoubtIsReconciled) {
   rowhouse::DatabaseManager admin(this->postgres->admin_url());
-  admin.session().execute(
-      "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
-      " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END'");
-  admin.session().execute(
-      "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON integrated_objects DEFERRABLE INITIALLY DEFERRED"
-      " FOR EACH ROW EXECUTE FUNCTION die()");
+  die_at_commit(admin, "INSERT", "integrated_objects");
   this->layer->of.set_mode("acme", MigrationMode::kDual);
   EXPECT_EQ(this->layer->store_integrated_object(ticket(1), "acme").original_id, "1");
   ASSERT_EQ(this->differences.size(), 1u);

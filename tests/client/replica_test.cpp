@@ -117,12 +117,7 @@ TYPED_TEST(ReplicaTest, AUnitOfWorkSeesWhatItWrote) {
 TYPED_TEST(ReplicaTest, ACommitInDoubtIsLookedForAtThePrimary) {
   using Way = TypeParam;
   DatabaseManager admin(test_server_url());
-  admin.session().execute(
-      "CREATE OR REPLACE FUNCTION replica_test_die() RETURNS trigger LANGUAGE plpgsql AS"
-      " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END'");
-  admin.session().execute(
-      "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON replica_test DEFERRABLE INITIALLY DEFERRED"
-      " FOR EACH ROW EXECUTE FUNCTION replica_test_die()");
+  die_at_commit(admin, "INSERT", "replica_test");
   const auto read = [&] { return this->manager->read_session(); };
   ASSERT_TRUE(this->comes_to_replica(read));
   at_replica("SELECT pg_wal_replay_pause()");

@@ -13,6 +13,15 @@
 #include "rowhouse/schema_manager.hpp"
 #include "test_server.hpp"
 
+// A backend dies of the very commit of a transaction that has done `what` (INSERT, UPDATE) to the table.
+inline void die_at_commit(rowhouse::DatabaseManager& admin, const std::string& what, const std::string& table) {
+  admin.session().execute(
+      "CREATE OR REPLACE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END'");
+  admin.session().execute("CREATE CONSTRAINT TRIGGER die AFTER " + what + " ON " + table +
+                          " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()");
+}
+
 // A folder of its own, removed at the end. In memory where that can be, unless TMPDIR says otherwise: SQLite waits for
 // the disk at each commit, which makes minutes of some hundred tests when others use the disk.
 class TestFolder {

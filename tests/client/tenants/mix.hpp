@@ -114,6 +114,13 @@ class Mix {
     co_return result.one().template get<std::int64_t>(0);
   }
 
+  awaitable<IntegratedObject> create_marked(Repository& rows, Tenant& tenant) {
+    const IntegratedObjectData data = marked(tenant);
+    const IntegratedObject made = co_await Way::answer([&] { return rows.create(data); });
+    look(tenant, made);
+    co_return made;
+  }
+
   void look(const Tenant& tenant, const IntegratedObject& row) {
     ++ledger_.rows_read;
     if (!is_of(tenant, row)) ++ledger_.strangers;
@@ -130,9 +137,7 @@ class Mix {
   awaitable<bool> create(Tenant& tenant, Random&) {
     Session session = co_await this->session(tenant);
     Repository rows(session);
-    const IntegratedObjectData data = marked(tenant);
-    const IntegratedObject made = co_await Way::answer([&] { return rows.create(data); });
-    look(tenant, made);
+    const IntegratedObject made = co_await create_marked(rows, tenant);
     tenant.row = made.id;
     ++tenant.rows;
     co_return true;
@@ -212,11 +217,9 @@ class Mix {
     Session session = co_await this->session(tenant);
     Transaction transaction = co_await begin(session);
     Repository rows(transaction);
-    const IntegratedObjectData data = marked(tenant);
-    const IntegratedObject made = co_await Way::answer([&] { return rows.create(data); });
-    look(tenant, made);
+    const IntegratedObject made = co_await create_marked(rows, tenant);
     co_await Way::answer([&] { return transaction.rollback(); });
-    const std::string id = data.original_id;
+    const std::string id = made.original_id;
     Repository later(session);
     const auto found = co_await Way::answer([&] { return later.get_by_original_id(id); });
     ledger_.expect(!found, "a row that was rolled back is there");
@@ -228,9 +231,7 @@ class Mix {
     Session session = co_await this->session(tenant);
     Transaction transaction = co_await begin(session);
     Repository rows(transaction);
-    const IntegratedObjectData data = marked(tenant);
-    const IntegratedObject made = co_await Way::answer([&] { return rows.create(data); });
-    look(tenant, made);
+    const IntegratedObject made = co_await create_marked(rows, tenant);
     co_return true;
   }
 
@@ -294,9 +295,7 @@ class Mix {
       Transaction transaction = co_await begin(session, options);
       Repository rows(transaction);
       for (int i = 0; i < 2; ++i) {
-        const IntegratedObjectData data = marked(tenant);
-        const IntegratedObject made = co_await Way::answer([&] { return rows.create(data); });
-        look(tenant, made);
+        const IntegratedObject made = co_await create_marked(rows, tenant);
       }
       co_await Way::answer([&] { return transaction.commit(); });
       tenant.rows += 2;
