@@ -94,4 +94,8 @@ std::string quote_literal(std::string_view text) {
   return quoted + "'";
 }
 
+std::string tenant_condition(std::string_view tenant_column, std::string_view tenant) {
+  return quote_identifier(tenant_column) + " = " + quote_literal(tenant);
+}
+
 }  // namespace rowhouse::bridge

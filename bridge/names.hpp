@@ -24,5 +24,7 @@ std::string quote_identifier(std::string_view name);
 std::string quote_qualified(std::string_view schema, std::string_view table);
 /// `text` as a string literal, whatever standard_conforming_strings says.
 std::string quote_literal(std::string_view text);
+/// The condition that a row is the tenant's: for statements that take no parameters, such as COPY.
+std::string tenant_condition(std::string_view tenant_column, std::string_view tenant);
 
 }  // namespace rowhouse::bridge

@@ -31,6 +31,10 @@ std::optional<std::string_view> PostgresResult::value(std::size_t row, std::size
   if (PQgetisnull(raw(result_), r, c) != 0) return std::nullopt;
   return std::string_view(PQgetvalue(raw(result_), r, c), static_cast<std::size_t>(PQgetlength(raw(result_), r, c)));
 }
+std::string PostgresResult::text(std::size_t row, std::size_t column) const {
+  return std::string(value(row, column).value_or(""));
+}
+
 std::size_t PostgresResult::affected_rows() const {
   return static_cast<std::size_t>(std::strtoull(PQcmdTuples(raw(result_)), nullptr, 10));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace rowhouse::detail {
@@ -18,6 +19,7 @@ class PostgresResult {
   std::string_view column_name(std::size_t column) const;
   unsigned column_type(std::size_t column) const;                                    // the type's OID
   std::optional<std::string_view> value(std::size_t row, std::size_t column) const;  // nullopt: NULL
+  std::string text(std::size_t row, std::size_t column) const;                       // NULL as the empty text
   std::size_t affected_rows() const;     // of INSERT, UPDATE, DELETE, MERGE, COPY; rows of SELECT
   std::string_view command_tag() const;  // for example "INSERT 0 1"
 

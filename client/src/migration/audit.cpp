@@ -10,10 +10,6 @@
 namespace rowhouse {
 namespace {
 
-std::string text(const detail::PostgresResult& rows, std::size_t row, std::size_t column) {
-  return std::string(rows.value(row, column).value_or(""));
-}
-
 // Connected to a database whose core knows `function`, named with its arguments' types.
 detail::PostgresConnection connect(detail::InterruptWatch& watch, const Url& target, std::string_view function) {
   detail::PostgresConnection connection = watch.connect(target);
@@ -48,7 +44,7 @@ AuditReport audit(const Url& target, const std::function<bool()>& interrupted) {
   AuditReport report;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const std::optional<std::string_view> remedy = rows.value(i, 4);
-    report.findings.push_back({text(rows, i, 0), text(rows, i, 1), text(rows, i, 2), text(rows, i, 3),
+    report.findings.push_back({rows.text(i, 0), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3),
                                remedy ? std::optional(std::string(*remedy)) : std::nullopt});
   }
   return report;
@@ -62,7 +58,7 @@ ProofReport prove(const Url& target, const std::optional<std::string>& table) {
       {table ? detail::PostgresParameter(*table) : detail::PostgresParameter(std::nullopt)});
   ProofReport report;
   for (std::size_t i = 0; i < rows.rows(); ++i)
-    report.attempts.push_back({text(rows, i, 0), text(rows, i, 1), text(rows, i, 2), text(rows, i, 3)});
+    report.attempts.push_back({rows.text(i, 0), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3)});
   return report;
 }
 

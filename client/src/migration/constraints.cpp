@@ -19,7 +19,7 @@ std::string Constraints::lock(const char* function) const {
   const PostgresResult result = connection_.execute(
       "SELECT pg_catalog." + std::string(function) + "(pg_catalog.hashtextextended('rowhouse.constraints.' || $1, 0))",
       {options_.schema});
-  return std::string(result.value(0, 0).value_or(""));
+  return result.text(0, 0);
 }
 
 void Constraints::begin_sending() {
@@ -61,7 +61,7 @@ void Constraints::take_away(const PostgresResult& keys) {
     std::string definition(keys.value(i, 3).value_or(""));
     if (!definition.ends_with(" NOT VALID")) definition += " NOT VALID";
     const std::string alter =
-        "ALTER TABLE " + bridge::quote_qualified(std::string(keys.value(i, 0).value_or("")), table);
+        "ALTER TABLE " + bridge::quote_qualified(keys.text(i, 0), table);
     const std::string quoted = bridge::quote_identifier(name);
     connection_.begin();
     try {

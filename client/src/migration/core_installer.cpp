@@ -46,7 +46,7 @@ void require_import_tables(PostgresConnection& connection, const std::string& co
 std::string installed_core(PostgresConnection& connection) {
   const PostgresResult extension =
       connection.execute("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'rowhouse'");
-  if (extension.rows() > 0) return "extension " + std::string(extension.value(0, 0).value_or(""));
+  if (extension.rows() > 0) return "extension " + extension.text(0, 0);
   const PostgresResult script =
       connection.execute("SELECT pg_catalog.to_regprocedure('rowhouse.set_tenant(text, boolean)') IS NOT NULL");
   if (script.value(0, 0) != "t") return "";

@@ -93,9 +93,7 @@ std::shared_ptr<const KeysThere> keys_where_rows_lack(PostgresConnection& connec
   const std::string target = bridge::quote_qualified(schema, table);
   const PostgresResult columns = connection.execute(kColumns, {target});
   if (columns.rows() == 0) return nullptr;
-  const PostgresResult literal = connection.execute("SELECT pg_catalog.quote_literal($1::text)", {tenant});
-  const std::string own = bridge::quote_identifier(std::string(columns.value(0, 0).value_or(""))) + " = " +
-                          std::string(literal.value(0, 0).value_or(""));
+  const std::string own = bridge::tenant_condition(columns.text(0, 0), tenant);
   const PostgresResult counts = connection.execute(
       "SELECT coalesce(sum(rows), 0)::bigint, (SELECT count(*) FROM " + target + " WHERE " + own +
           " AND xmin IN (SELECT pg_catalog.unnest(xids)" + kEntries +
@@ -158,7 +156,7 @@ void look_for_deletions(PostgresConnection& connection, const LedgerPlace& place
   }
   std::erase_if(look.unchanged, [&](TableOutcome& outcome) {
     const std::vector<LedgerChunk>& entries = ledger.tables.at(outcome.source_table);
-    TableLook table{outcome.source_table, true, {}, {}, 0, 0, nullptr};
+    TableLook table{.name = outcome.source_table, .is_known = true};
     table.there = keys_where_rows_lack(connection, place, entries);
     const bool is_due = table.there && look_into(connection, *table.there, entries, brings_back, table);
     outcome.kept_deleted = table.kept_deleted;

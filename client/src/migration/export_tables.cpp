@@ -19,10 +19,6 @@ constexpr const char* kIntegratedObjectsSql =
     "integrated_content TEXT, summary TEXT, metadata TEXT, created_at TEXT DEFAULT CURRENT_TIMESTAMP, "
     "updated_at TEXT DEFAULT CURRENT_TIMESTAMP, UNIQUE (company_id, platform, object_type, original_id));\n";
 
-std::string text(const PostgresResult& rows, std::size_t row, std::size_t column) {
-  return std::string(rows.value(row, column).value_or(""));
-}
-
 [[noreturn]] void refuse(std::string_view sqlstate, const std::string& message, const std::string& hint) {
   Diagnostics diagnostics;
   diagnostics.message = message;
@@ -56,17 +52,17 @@ class Finder {
       refuse("22023", "no file \"" + *options_.source + "\" was imported for tenant \"" + tenant_ + "\"",
              "rowhouse status lists the files.");
     for (std::size_t i = 0; i < rows.rows(); ++i) {
-      const std::string name = text(rows, i, 1), target = text(rows, i, 2);
-      const std::string shape = target + "\n" + text(rows, i, 3) + text(rows, i, 4);
+      const std::string name = rows.text(i, 1), target = rows.text(i, 2);
+      const std::string shape = target + "\n" + rows.text(i, 3) + rows.text(i, 4);
       const auto [before, is_new] = shapes_.emplace(folded(name), shape);
       if (!is_new && before->second != shape) refuse_several(name);
       const std::optional<std::string_view> sequence = rows.value(i, 5);
       if (is_new) {
-        add_imported(name, target, text(rows, i, 3), nlohmann::json::parse(text(rows, i, 4)));
+        add_imported(name, target, rows.text(i, 3), nlohmann::json::parse(rows.text(i, 4)));
       }
       if (sequence && !tables_.empty() && tables_.back().name == name)
         tables_.back().sequence = std::max<std::int64_t>(tables_.back().sequence.value_or(0), std::stoll(std::string(*sequence)));
-      count_rejects(text(rows, i, 0), name);
+      count_rejects(rows.text(i, 0), name);
     }
   }
 
@@ -76,7 +72,7 @@ class Finder {
         {tenant_, options_.schema});
     refuse("22023",
            "tenant \"" + tenant_ + "\" came from several files, in which table \"" + name + "\" is not the same",
-           "Name the one whose tables are to be made with --source: " + text(sources, 0, 0) +
+           "Name the one whose tables are to be made with --source: " + sources.text(0, 0) +
                ". Rows of all of them are in its tables.");
   }
 
@@ -91,7 +87,7 @@ class Finder {
     const PostgresResult count = connection_.execute(
         "SELECT count(*) FROM rowhouse.import_reject WHERE tenant = $1 AND source = $2 AND source_table = $3",
         {tenant_, source, name});
-    tables_.back().rejected += std::stoll(text(count, 0, 0));
+    tables_.back().rejected += std::stoll(count.text(0, 0));
   }
 
   void add_imported(const std::string& name, const std::string& target, const std::string& sql,
@@ -129,14 +125,14 @@ class Finder {
         "AND NOT a.attisdropped ORDER BY a.attnum",
         {bridge::quote_qualified(options_.schema, table.target)});
     if (rows.rows() == 0) return false;
-    table.tenant_column = text(rows, 0, 3);
+    table.tenant_column = rows.text(0, 3);
     const bool is_helpdesk = folded(table.name) == bridge::kIntegratedObjects;
     std::map<std::string, std::size_t> key;
     std::map<std::string, bool> found;
     for (std::size_t i = 0; i < rows.rows(); ++i) {
-      const std::string name = text(rows, i, 0), type = text(rows, i, 1);
+      const std::string name = rows.text(i, 0), type = rows.text(i, 1);
       const bool is_tenant = name == table.tenant_column;
-      if (!is_tenant && rows.value(i, 2)) key[name] = static_cast<std::size_t>(std::stoul(text(rows, i, 2)));
+      if (!is_tenant && rows.value(i, 2)) key[name] = static_cast<std::size_t>(std::stoul(rows.text(i, 2)));
       PrintedAs as = printed_as(type);
       if (is_helpdesk && as == PrintedAs::timestamptz) as = PrintedAs::utc_time;
       bool is_known = false;
@@ -146,7 +142,7 @@ class Finder {
         is_known = found[name] = true;
       }
       if (is_known || (table.imported && is_tenant)) continue;
-      table.columns.push_back({name, name, declared_for(type), as, false, table.imported, text(rows, i, 4)});
+      table.columns.push_back({name, name, declared_for(type), as, false, table.imported, rows.text(i, 4)});
       found[name] = true;
     }
     for (ExportColumn& column : table.columns) {
@@ -171,8 +167,8 @@ class Finder {
         {options_.schema, tenant_});
     for (std::size_t i = 0; i < rows.rows(); ++i) {
       ExportTable table;
-      table.name = table.target = text(rows, i, 0);
-      if (!has_rows(bridge::quote_qualified(options_.schema, table.target), text(rows, i, 1))) continue;
+      table.name = table.target = rows.text(i, 0);
+      if (!has_rows(bridge::quote_qualified(options_.schema, table.target), rows.text(i, 1))) continue;
       if (!look_at_target(table)) continue;
       if (table.name == bridge::kIntegratedObjects && table.tenant_column == "company_id") table.sql = kIntegratedObjectsSql;
       tables_.push_back(std::move(table));

@@ -83,21 +83,20 @@ std::int64_t to_integer(std::optional<std::string_view> text) {
 FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place) {
   const std::vector<PostgresParameter> tenant{place.tenant},
       parameters{place.tenant, place.source, place.schema, bridge::kConflictState};
-  const std::vector<PostgresStatement> statements{{"SELECT rowhouse.check_importable($1)", tenant}, {kChunks, parameters}};
+  const std::vector<PostgresStatement> statements{{"SELECT rowhouse.check_importable($1)", tenant},
+                                                  {kChunks, parameters}};
   const PostgresResult rows = std::move(connection.execute_pipeline(statements).back());
   FileLedger ledger;
-  const auto text = [&](std::size_t row, std::size_t column) {
-    return std::string(rows.value(row, column).value_or(""));
-  };
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    ledger.tables[text(i, 1)].push_back({text(i, 0),
-                                         text(i, 9),
-                                         {text(i, 2), text(i, 3), to_integer(text(i, 4)), text(i, 5)},
-                                         to_integer(text(i, 6)),
-                                         text(i, 7) == "t",
-                                         text(i, 8) == "t"});
-    ledger.stamp += text(i, 0) + text(i, 5) + ' ';
-    ledger.is_unfinished = text(i, 10) == "t";
+    ledger.tables[rows.text(i, 1)].push_back(
+        {rows.text(i, 0),
+         rows.text(i, 9),
+         {rows.text(i, 2), rows.text(i, 3), to_integer(rows.value(i, 4)), rows.text(i, 5)},
+         to_integer(rows.value(i, 6)),
+         rows.value(i, 7) == "t",
+         rows.value(i, 8) == "t"});
+    ledger.stamp += rows.text(i, 0) + rows.text(i, 5) + ' ';
+    ledger.is_unfinished = rows.value(i, 10) == "t";
   }
   return ledger;
 }
@@ -125,7 +124,7 @@ void write_records(PostgresConnection& connection, const LedgerPlace& place, con
       continue;
     }
     const PostgresResult written = connection.execute(kRecord, parameters.back()->views());
-    write_rejects(connection, place, record, std::string(written.value(0, 0).value_or("")));
+    write_rejects(connection, place, record, written.text(0, 0));
   }
   if (!statements.empty()) connection.execute_pipeline(statements);
 }

@@ -27,10 +27,6 @@ constexpr const char* kPartOf =
     "OR (k.confrelid = a.attrelid AND a.attnum = ANY (k.confkey))) "
     "AND pg_catalog.obj_description(k.oid, 'pg_constraint') IS ";
 
-std::string text_of(const PostgresResult& result, std::size_t row, std::size_t column) {
-  return std::string(result.value(row, column).value_or(""));
-}
-
 }  // namespace
 
 std::deque<bridge::TablePlan> widen_referring(PostgresConnection& connection, bridge::Plan& plan,
@@ -54,9 +50,9 @@ std::deque<bridge::TablePlan> widen_referring(PostgresConnection& connection, br
     const PostgresResult referring =
         connection.execute(kReferring, {bridge::quote_qualified(schema, table), column->name, schema, kMadeFromSqlite});
     for (std::size_t i = 0; i < referring.rows(); ++i) {
-      bridge::TablePlan& from = find(text_of(referring, i, 0));
+      bridge::TablePlan& from = find(referring.text(i, 0));
       for (bridge::ColumnPlan& own : from.columns) {
-        if (own.name != text_of(referring, i, 1) || own.wider || own.type == *column->wider) continue;
+        if (own.name != referring.text(i, 1) || own.wider || own.type == *column->wider) continue;
         own.wider = column->wider;
         wider.emplace_back(from.name, &own);
       }
@@ -73,8 +69,8 @@ void ForeignKeysAside::drop(const std::string& table, const std::string& column)
           std::string(kPartOf) + "NOT DISTINCT FROM $3",
       {table, column, kMadeFromSqlite});
   for (std::size_t i = 0; i < keys.rows(); ++i) {
-    keys_.push_back({text_of(keys, i, 0), text_of(keys, i, 1), text_of(keys, i, 2), text_of(keys, i, 3),
-                     text_of(keys, i, 4), text_of(keys, i, 5), text_of(keys, i, 6)});
+    keys_.push_back({keys.text(i, 0), keys.text(i, 1), keys.text(i, 2), keys.text(i, 3),
+                     keys.text(i, 4), keys.text(i, 5), keys.text(i, 6)});
     connection_.execute("ALTER TABLE " + keys_.back().table + " DROP CONSTRAINT " + keys_.back().name);
   }
 }
@@ -102,7 +98,7 @@ std::string remedy_for_foreign_keys(PostgresConnection& connection, const std::s
           std::string(kPartOf) + "DISTINCT FROM $3 ORDER BY 1",
       {table, column, kMadeFromSqlite});
   std::string remedy;
-  for (std::size_t i = 0; i < keys.rows(); ++i) remedy += (i == 0 ? "Run: " : " ") + text_of(keys, i, 0);
+  for (std::size_t i = 0; i < keys.rows(); ++i) remedy += (i == 0 ? "Run: " : " ") + keys.text(i, 0);
   return remedy.empty() ? remedy
                         : remedy + " Then the same command, and make the foreign key again over columns of one type.";
 }

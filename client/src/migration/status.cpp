@@ -4,14 +4,6 @@
 #include "migration/source_files.hpp"
 
 namespace rowhouse {
-namespace {
-
-std::string text(const detail::PostgresResult& rows, std::size_t row, std::size_t column) {
-  return std::string(rows.value(row, column).value_or(""));
-}
-
-}  // namespace
-
 StatusReport status(const Url& target, std::size_t reject_limit) {
   detail::PostgresConnection connection = detail::PostgresConnection::connect(target);
   StatusReport report;
@@ -23,24 +15,24 @@ StatusReport status(const Url& target, std::size_t reject_limit) {
       "FROM rowhouse.import_chunk GROUP BY tenant, source, source_table, target_table "
       "ORDER BY tenant COLLATE \"C\", source COLLATE \"C\", source_table COLLATE \"C\"");
   for (std::size_t i = 0; i < chunks.rows(); ++i) {
-    report.tables.push_back({text(chunks, i, 0), text(chunks, i, 1), text(chunks, i, 2), text(chunks, i, 3),
-                             std::stoll("0" + text(chunks, i, 4)), std::stoll("0" + text(chunks, i, 5)),
-                             text(chunks, i, 6)});
+    report.tables.push_back({chunks.text(i, 0), chunks.text(i, 1), chunks.text(i, 2), chunks.text(i, 3),
+                             std::stoll("0" + chunks.text(i, 4)), std::stoll("0" + chunks.text(i, 5)),
+                             chunks.text(i, 6)});
   }
   // A core of before the cut-over has none.
   const detail::PostgresResult cut_over = connection.execute(
       "SELECT t ->> 'id', pg_catalog.to_char((t ->> 'cut_over_at')::timestamptz AT TIME ZONE 'UTC', "
       "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM (SELECT pg_catalog.to_jsonb(tenant) FROM rowhouse.tenant) AS r (t) "
       "WHERE t ->> 'cut_over_at' IS NOT NULL ORDER BY t ->> 'id' COLLATE \"C\"");
-  for (std::size_t i = 0; i < cut_over.rows(); ++i) report.cut_over.push_back({text(cut_over, i, 0), text(cut_over, i, 1)});
+  for (std::size_t i = 0; i < cut_over.rows(); ++i) report.cut_over.push_back({cut_over.text(i, 0), cut_over.text(i, 1)});
   const std::string limit = std::to_string(reject_limit);
   const detail::PostgresResult rejects = connection.execute(
       "SELECT tenant, source, source_table, key, column_name, sqlstate, reason FROM rowhouse.import_reject "
       "ORDER BY tenant COLLATE \"C\", source COLLATE \"C\", source_table COLLATE \"C\", id LIMIT $1",
       {limit});
   for (std::size_t i = 0; i < rejects.rows(); ++i) {
-    report.rejects.push_back({text(rejects, i, 0), text(rejects, i, 1), text(rejects, i, 2), text(rejects, i, 3),
-                              text(rejects, i, 4), text(rejects, i, 5), text(rejects, i, 6)});
+    report.rejects.push_back({rejects.text(i, 0), rejects.text(i, 1), rejects.text(i, 2), rejects.text(i, 3),
+                              rejects.text(i, 4), rejects.text(i, 5), rejects.text(i, 6)});
   }
   return report;
 }
@@ -54,7 +46,7 @@ std::vector<TenantRow> list_tenants(const Url& target) {
       "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM rowhouse.list_tenants() AS t");
   std::vector<TenantRow> tenants;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    tenants.push_back({text(rows, i, 0), text(rows, i, 1), text(rows, i, 2), text(rows, i, 3)});
+    tenants.push_back({rows.text(i, 0), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3)});
   }
   return tenants;
 }
@@ -75,7 +67,7 @@ std::vector<TenantRows> change_tenant(const Url& target, std::string_view sql,
   const detail::PostgresResult changed = connection.execute(sql, parameters);
   std::vector<TenantRows> rows;
   for (std::size_t i = 0; changed.columns() == 2 && i < changed.rows(); ++i)
-    rows.push_back({text(changed, i, 0), std::stoll("0" + text(changed, i, 1))});
+    rows.push_back({changed.text(i, 0), std::stoll("0" + changed.text(i, 1))});
   return rows;
 }
 

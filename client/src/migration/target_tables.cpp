@@ -25,7 +25,7 @@ std::vector<bridge::TargetColumn> read_columns(PostgresConnection& connection, c
       {schema, table});
   std::vector<bridge::TargetColumn> columns;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    columns.push_back({std::string(rows.value(i, 0).value_or("")), std::string(rows.value(i, 1).value_or("")),
+    columns.push_back({rows.text(i, 0), rows.text(i, 1),
                        rows.value(i, 2) == "t"});
   }
   return columns;
@@ -46,7 +46,7 @@ void read_made_tables(PostgresConnection& connection, const std::string& schema,
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const std::string name(rows.value(i, 0).value_or(""));
     if (names.tables.empty() || names.tables.back().name != name)
-      names.tables.push_back({std::string(rows.value(i, 1).value_or("")), name, {}});
+      names.tables.push_back({rows.text(i, 1), name, {}});
     names.tables.back().columns.emplace_back(rows.value(i, 2).value_or(""));
   }
 }

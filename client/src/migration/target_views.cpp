@@ -62,8 +62,8 @@ std::vector<std::string> drop_views_on(PostgresConnection& connection, const std
       {table, bridge::view_comment("")});
   std::vector<std::string> notes;
   for (std::size_t i = 0; i < views.rows(); ++i) {
-    connection.execute("DROP VIEW " + std::string(views.value(i, 1).value_or("")));
-    notes.push_back("view \"" + std::string(views.value(i, 0).value_or("")) +
+    connection.execute("DROP VIEW " + views.text(i, 1));
+    notes.push_back("view \"" + views.text(i, 0) +
                     "\" had to go for it: it is made again where a file of the run has it, without what was granted on it");
   }
   return notes;

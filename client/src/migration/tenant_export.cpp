@@ -91,7 +91,7 @@ class Export {
     return bridge::quote_qualified(options_.schema, table.target);
   }
   std::string where(const detail::ExportTable& table) const {
-    return " WHERE " + quote_identifier(table.tenant_column) + " = " + bridge::quote_literal(tenant_);
+    return " WHERE " + bridge::tenant_condition(table.tenant_column, tenant_);
   }
 
   // Returns the statements that make the indexes.

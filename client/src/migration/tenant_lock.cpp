@@ -30,7 +30,7 @@ std::string TenantLock::call(const char* function) {
   const PostgresResult result = connection_.execute(
       "SELECT pg_catalog." + std::string(function) + "(pg_catalog.hashtextextended('rowhouse.import.' || $1, 0))",
       {tenant_});
-  return std::string(result.value(0, 0).value_or(""));
+  return result.text(0, 0);
 }
 
 }  // namespace rowhouse::detail

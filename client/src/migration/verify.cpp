@@ -180,8 +180,7 @@ class Verification {
     for (std::size_t i = 0; i < entries.rows(); ++i) {
       const std::int64_t rows = detail::to_integer(entries.value(i, 1));
       sum.rows += rows;
-      if (there)
-        sum.deleted += detail::count_deleted(connection_, *there, std::string(entries.value(i, 0).value_or("")), rows);
+      if (there) sum.deleted += detail::count_deleted(connection_, *there, entries.text(i, 0), rows);
     }
     return sum;
   }
@@ -214,15 +213,14 @@ class Verification {
       order += (order.empty() ? " ORDER BY " : ", ") + bridge::quote_identifier(name);
       if (table.find(name)->type == bridge::PgType::text) order += " COLLATE \"C\"";
     }
-    const detail::PostgresResult literal = connection_.execute(
-        "SELECT pg_catalog.quote_literal($1::text), pg_catalog.quote_literal(ARRAY(SELECT DISTINCT writer.xid::text "
+    const detail::PostgresResult writers = connection_.execute(
+        "SELECT pg_catalog.quote_literal(ARRAY(SELECT DISTINCT writer.xid::text "
         "FROM rowhouse.import_chunk, unnest(xids) AS writer (xid) WHERE tenant = $1 AND target_schema = $2 "
         "AND target_table = $3))",
         {tenant, options_.schema, table.name});
-    columns += ", xmin = ANY (" + std::string(literal.value(0, 1).value_or("")) + "::xid[])";
+    columns += ", xmin = ANY (" + writers.text(0, 0) + "::xid[])";
     return "COPY (SELECT " + columns + " FROM " + bridge::quote_qualified(options_.schema, table.name) + " WHERE " +
-           bridge::quote_identifier(table.tenant_column) + " = " + std::string(literal.value(0, 0).value_or("")) +
-           order + ") TO STDOUT";
+           bridge::tenant_condition(table.tenant_column, tenant) + order + ") TO STDOUT";
   }
 
   detail::PostgresConnection& connection_;
@@ -241,7 +239,7 @@ std::int64_t expected_rows(detail::PostgresConnection& connection, const std::ve
       connection.execute("SELECT tenant, source, sum(rows)::bigint FROM rowhouse.import_chunk GROUP BY tenant, source");
   std::int64_t expected = 0;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    if (wanted.count({std::string(rows.value(i, 0).value_or("")), std::string(rows.value(i, 1).value_or(""))}) > 0)
+    if (wanted.count({rows.text(i, 0), rows.text(i, 1)}) > 0)
       expected += std::stoll(std::string(rows.value(i, 2).value_or("0")));
   }
   return expected;

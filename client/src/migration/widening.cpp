@@ -173,7 +173,7 @@ class TableWidening {
         "SELECT id FROM rowhouse.import_chunk WHERE target_schema = $1 AND target_table = $2 AND row_keys IS NOT NULL",
         {ddl_.schema, table_.name});
     for (std::size_t i = 0; i < entries.rows(); ++i)
-      convert_marks(std::string(entries.value(i, 0).value_or("")), converted, old_types, new_types);
+      convert_marks(entries.text(i, 0), converted, old_types, new_types);
   }
 
   void convert_marks(const std::string& entry, const std::string& converted,
