@@ -56,13 +56,22 @@ void set_row_aside(Chunk& chunk, std::size_t row, const char* sqlstate, const ch
 }
 
 CopyStream::CopyStream(const Chunk& chunk, std::size_t first, std::size_t last) : parts_{kCopyHeader} {
+  add(chunk, first, last);
+  parts_.push_back(kCopyTrailer);
+}
+
+CopyStream::CopyStream(std::span<const Chunk* const> chunks) : parts_{kCopyHeader} {
+  for (const Chunk* chunk : chunks) add(*chunk, 0, chunk->rows());
+  parts_.push_back(kCopyTrailer);
+}
+
+void CopyStream::add(const Chunk& chunk, std::size_t first, std::size_t last) {
   const std::string_view bytes(chunk.bytes);
   for (std::size_t row = first, run = first; row <= last; ++row) {
     if (row < last && !chunk.refused[row]) continue;
     if (run < row) parts_.push_back(bytes.substr(chunk.row_begin(run), chunk.row_begin(row) - chunk.row_begin(run)));
     run = row + 1;
   }
-  parts_.push_back(kCopyTrailer);
 }
 
 std::size_t CopyStream::read(std::span<char> buffer) {

@@ -64,17 +64,20 @@ void set_row_aside(Chunk& chunk, std::size_t row, const char* sqlstate, const ch
 inline constexpr std::string_view kCopyHeader("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 inline constexpr std::string_view kCopyTrailer("\377\377", 2);
 
-/// Serves rows [first, last) of a chunk, but for those refused, as a complete COPY stream: header, rows, trailer. Pull:
-/// call read until 0. The chunk must outlive it unchanged.
+/// Serves rows [first, last) of a chunk, or all of several, but for those refused, as a complete COPY stream: header,
+/// rows, trailer. Pull: call read until 0. The chunks, all with the same columns, must outlive it unchanged.
 class CopyStream {
  public:
   CopyStream(const Chunk& chunk, std::size_t first, std::size_t last);
+  explicit CopyStream(std::span<const Chunk* const> chunks);
   /// Of a stream that is complete already.
   explicit CopyStream(std::string_view complete) : parts_{complete} {}
   /// Copies up to buffer.size() bytes; the number copied, 0 at the end.
   std::size_t read(std::span<char> buffer);
 
  private:
+  void add(const Chunk& chunk, std::size_t first, std::size_t last);
+
   std::vector<std::string_view> parts_;
   std::size_t part_ = 0;
 };

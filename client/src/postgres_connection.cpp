@@ -267,10 +267,12 @@ void PostgresConnection::begin(std::string_view begin_sql, std::optional<std::st
   }
 }
 
-void PostgresConnection::commit() {
+void PostgresConnection::commit(std::span<const PostgresStatement> last) {
   // A loss that is noticed now is certain to have come before the commit.
   if (!usable()) throw_result_error(impl_->get(), nullptr, false);
-  check_committed(impl_->run("COMMIT", true));
+  std::vector<PostgresStatement> statements(last.begin(), last.end());
+  statements.push_back({"COMMIT", {}});
+  check_committed(impl_->run(statements, true).back());
 }
 
 void PostgresConnection::rollback() {

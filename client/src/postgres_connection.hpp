@@ -51,8 +51,9 @@ class PostgresConnection {
   // BEGIN, rowhouse.set_tenant and `then` (one more statement) travel in one round trip; if any fails, nothing is open.
   void begin(std::string_view begin_sql = "BEGIN", std::optional<std::string_view> tenant = std::nullopt,
              std::string_view then = {});
-  // Throws in_doubt() when the connection is lost before the answer. A failed transaction is rolled back and an error.
-  void commit();
+  // In one round trip with the transaction's last statements, of which the first error is thrown as such. Throws
+  // in_doubt() when the connection is lost before the answer. A failed transaction is rolled back and an error.
+  void commit(std::span<const PostgresStatement> last = {});
   void rollback();  // nothing to do when no transaction is open or the connection is lost
   void savepoint(std::string_view name);
   void rollback_to(std::string_view name);

@@ -10,7 +10,7 @@
 namespace rowhouse::detail {
 namespace {
 
-constexpr std::size_t kCopyBuffer = 256 * 1024;
+constexpr std::size_t kCopyBuffer = 64 * 1024;
 
 bool is_failure(const PGresult* result) {
   const ExecStatusType status = PQresultStatus(result);

@@ -278,19 +278,26 @@ CREATE OR REPLACE FUNCTION rowhouse.import_record(tenant text, source text, sour
     key_from text, key_to text, rows bigint, rejected bigint, digest text,
     row_keys bytea DEFAULT NULL, row_digests bytea DEFAULT NULL, xids xid[] DEFAULT NULL)
   RETURNS bigint
-  LANGUAGE sql
-BEGIN ATOMIC
-  INSERT INTO rowhouse.import_chunk AS chunk (tenant, source, source_table, target_schema, target_table, key_from,
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+  chunk bigint;
+BEGIN
+  INSERT INTO rowhouse.import_chunk AS known (tenant, source, source_table, target_schema, target_table, key_from,
       key_to, rows, rejected, digest, row_keys, row_digests, xids)
     SELECT import_record.tenant, import_record.source, import_record.source_table, n.nspname, c.relname,
         import_record.key_from, import_record.key_to, import_record.rows, import_record.rejected,
         import_record.digest, import_record.row_keys, import_record.row_digests,
         coalesce(import_record.xids, ARRAY[pg_current_xact_id()::xid])
-      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = import_record.target
     ON CONFLICT ON CONSTRAINT import_chunk_range_key DO UPDATE SET key_to = excluded.key_to, rows = excluded.rows,
       rejected = excluded.rejected, digest = excluded.digest, row_keys = excluded.row_keys,
       row_digests = excluded.row_digests, xids = excluded.xids, imported_at = excluded.imported_at
-    RETURNING chunk.id;
-END;
+    RETURNING known.id INTO chunk;
+  RETURN chunk;
+END
+$function$;
 COMMENT ON FUNCTION rowhouse.import_record(text, text, text, regclass, text, text, bigint, bigint, text, bytea, bytea,
   xid[]) IS 'Writes into the ledger that a chunk of a source is in its table; in the transaction that copied it';

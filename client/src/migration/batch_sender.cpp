@@ -8,6 +8,7 @@
 #include "bridge/ddl.hpp"
 #include "bridge/difference.hpp"
 #include "migration/constraints.hpp"
+#include "migration/round_trip.hpp"
 #include "migration/source_tables.hpp"
 
 namespace rowhouse::detail {
@@ -100,9 +101,9 @@ void ChunkPutter::send(const std::string& into, bridge::CopyStream stream) {
   });
 }
 
-void ChunkPutter::copy(const TableWork& work, const bridge::Chunk& chunk) {
+void ChunkPutter::copy(const TableWork& work, std::span<const bridge::Chunk* const> chunks) {
   try {
-    send(work.target + " (" + column_list(names_of(chunk.columns)) + ")", {chunk, 0, chunk.rows()});
+    send(work.target + " (" + column_list(names_of(work.columns)) + ")", bridge::CopyStream(chunks));
   } catch (const Error& error) {
     check_foreign_key(error);
     throw;
@@ -210,27 +211,20 @@ ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk) {
   return record;
 }
 
-void begin_for(PostgresConnection& connection, const std::string& tenant, bool registers) {
-  const std::vector<PostgresParameter> parameter{tenant};
-  std::vector<PostgresStatement> statements{{"BEGIN", {}}};
-  if (registers) statements.push_back({"SELECT rowhouse.create_tenant($1, true)", parameter});
-  statements.push_back({kSetTenant, parameter});
+void begin_for(PostgresConnection& connection, const LedgerPlace& place, bool registers,
+               const std::vector<TableWork*>& to_note) {
+  RoundTrip trip(connection);
+  trip.add("BEGIN");
+  if (registers) trip.add("SELECT rowhouse.create_tenant($1, true)", {place.tenant});
+  trip.add(std::string(kSetTenant), {place.tenant});
+  for (const TableWork* work : to_note)
+    write_source_table(trip, place.tenant, place.source, work->table, work->plan, place.schema, place.run);
   try {
-    connection.execute_pipeline(statements);
+    trip.run();
   } catch (...) {
     connection.rollback();
     throw;
   }
-}
-
-void note_tables(PostgresConnection& connection, const LedgerPlace& place, const std::vector<TableWork*>& tables) {
-  for (const TableWork* work : tables)
-    write_source_table(connection, place.tenant, place.source, work->table, work->plan, place.schema, place.run);
-}
-
-void move_identities(PostgresConnection& connection, const LedgerPlace& place,
-                     const std::vector<const TableWork*>& tables) {
-  for (const TableWork* work : tables) move_identity(connection, work->plan, place.schema, place.tenant);
 }
 
 namespace {
@@ -243,37 +237,60 @@ TableOutcome& outcome_of(std::vector<TableOutcome>& outcomes, const TableWork& w
   return outcomes.back();
 }
 
-// `searches`: the rows at fault are looked for and set aside; else a refusal leaves by exception.
-std::vector<TableOutcome> put_batch(ChunkPutter& putter, PostgresConnection& connection, const LedgerPlace& place,
-                                    Batch& batch, bool searches) {
-  std::vector<TableOutcome> outcomes;
-  std::vector<ChunkRecord> records;
-  std::vector<const TableWork*> filled;
-  note_tables(connection, place, batch.to_note);
-  for (Batch::Part& part : batch.parts) {
-    // As the encoder left it: an attempt before this one may have set rows aside.
-    part.chunk.rejects.resize(static_cast<std::size_t>(part.chunk.identity.rows) - part.chunk.rows());
-    part.chunk.refused.assign(part.chunk.rows(), false);
-    TableOutcome& outcome = outcome_of(outcomes, *part.work);
-    std::string xids;
-    if (part.work->has_bad_text) bridge::screen_chunk(part.chunk);
-    if (searches || part.work->is_bound) {
-      std::vector<std::size_t> conflicts;
-      const std::vector<bridge::Change> changes(part.chunk.rows(), bridge::Change::insert);
-      xids = putter.apply(*part.work, part.chunk, changes, {}, conflicts, outcome);
-    } else {
-      putter.copy(*part.work, part.chunk);
-      outcome.rows += static_cast<std::int64_t>(
-          std::count(part.chunk.refused.begin(), part.chunk.refused.end(), false));
-    }
-    if (outcome.rows > 0 && (filled.empty() || filled.back() != part.work)) filled.push_back(part.work);
-    outcome.rejected += static_cast<std::int64_t>(part.chunk.rejects.size());
-    outcome.repaired += count_repaired(part.chunk);
-    records.push_back(record_of(*part.work, part.chunk));
-    records.back().xids = xids;
+using Parts = std::span<Batch::Part>;
+
+// The parts that follow each other and are of the first one's table.
+Parts of_one_table(Parts parts) {
+  const auto end = std::find_if(parts.begin(), parts.end(),
+                                [&](const Batch::Part& part) { return part.work != parts.front().work; });
+  return parts.first(static_cast<std::size_t>(end - parts.begin()));
+}
+
+// As the encoder left it: an attempt before this one may have set rows aside.
+void restore(Batch::Part& part) {
+  part.chunk.rejects.resize(static_cast<std::size_t>(part.chunk.identity.rows) - part.chunk.rows());
+  part.chunk.refused.assign(part.chunk.rows(), false);
+  if (part.work->has_bad_text) bridge::screen_chunk(part.chunk);
+}
+
+void copy_all(ChunkPutter& putter, Parts parts, TableOutcome& outcome) {
+  std::vector<const bridge::Chunk*> chunks;
+  for (const Batch::Part& part : parts) {
+    chunks.push_back(&part.chunk);
+    outcome.rows += std::count(part.chunk.refused.begin(), part.chunk.refused.end(), false);
   }
-  write_records(connection, place, records);
-  move_identities(connection, place, filled);
+  putter.copy(*parts.front().work, chunks);
+}
+
+// `searches`: the rows at fault are looked for and set aside; else a refusal leaves by exception. Leaves to `last` what
+// may go along with the commit.
+std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const LedgerPlace& place, Batch& batch,
+                                    bool searches) {
+  std::vector<TableOutcome> outcomes;
+  std::vector<const TableWork*> filled;
+  for (Parts rest(batch.parts), parts; !rest.empty(); rest = rest.subspan(parts.size())) {
+    parts = of_one_table(rest);
+    TableWork& work = *parts.front().work;
+    TableOutcome& outcome = outcome_of(outcomes, work);
+    for (Batch::Part& part : parts) restore(part);
+    const bool merges = searches || work.is_bound;
+    if (!merges) copy_all(putter, parts, outcome);
+    for (Batch::Part& part : parts) {
+      std::string xids;
+      if (merges) {
+        std::vector<std::size_t> conflicts;
+        const std::vector<bridge::Change> changes(part.chunk.rows(), bridge::Change::insert);
+        xids = putter.apply(work, part.chunk, changes, {}, conflicts, outcome);
+      }
+      outcome.rejected += static_cast<std::int64_t>(part.chunk.rejects.size());
+      outcome.repaired += count_repaired(part.chunk);
+      ChunkRecord record = record_of(work, part.chunk);
+      record.xids = xids;
+      write_record(last, place, record);
+    }
+    if (outcome.rows > 0) filled.push_back(&work);
+  }
+  for (const TableWork* work : filled) move_identity(last, work->plan, place.schema, place.tenant);
   return outcomes;
 }
 
@@ -284,11 +301,12 @@ void send_batch(PostgresConnection& connection, const MigrationOptions& options,
                 const std::function<void(std::vector<TableOutcome>&)>& finish) {
   ChunkPutter putter(connection, options, place, fixed);
   for (bool searches : {false, true}) {
-    begin_for(connection, place.tenant, batch.registers_tenant);
+    begin_for(connection, place, batch.registers_tenant, batch.to_note);
     try {
-      std::vector<TableOutcome> outcomes = put_batch(putter, connection, place, batch, searches);
+      RoundTrip last(connection);
+      std::vector<TableOutcome> outcomes = put_batch(putter, last, place, batch, searches);
       finish(outcomes);
-      connection.commit();
+      last.commit();
       return;
     } catch (const Error& error) {
       connection.rollback();

@@ -32,8 +32,8 @@ class ChunkPutter {
               const std::set<ForeignKeyInTheWay>& fixed)
       : connection_(connection), options_(options), place_(place), fixed_(fixed) {}
 
-  // The rows as they are, without a look at what is there. What the server refuses leaves by exception.
-  void copy(const TableWork& work, const bridge::Chunk& chunk);
+  // The rows of some chunks as they are, without a look at what is there. What the server refuses leaves by exception.
+  void copy(const TableWork& work, std::span<const bridge::Chunk* const> chunks);
   // Merges the rows that have a change, each refused one set aside on its own; conflicts are rows that were changed in
   // PostgreSQL as well. Returns the xids that wrote rows.
   std::string apply(TableWork& work, bridge::Chunk& chunk, const std::vector<bridge::Change>& changes,
@@ -61,13 +61,9 @@ std::int64_t count_repaired(const bridge::Chunk& chunk);
 // A chunk's entry in the ledger.
 ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk);
 
-// BEGIN, the tenant registered and set, in one round trip.
-void begin_for(PostgresConnection& connection, const std::string& tenant, bool registers);
-
-// What the tables look like in the source, within the transaction that loads them.
-void note_tables(PostgresConnection& connection, const LedgerPlace& place, const std::vector<TableWork*>& tables);
-// Identities go on behind the ids of the rows that came; the last thing before their commit.
-void move_identities(PostgresConnection& connection, const LedgerPlace& place, const std::vector<const TableWork*>& tables);
+// BEGIN, the tenant registered and set, and what tables look like in the source, in one round trip.
+void begin_for(PostgresConnection& connection, const LedgerPlace& place, bool registers,
+               const std::vector<TableWork*>& to_note = {});
 
 // Sends a batch in one transaction, together with its ledger entries: at once, and chunk by chunk where the server
 // refuses some of its rows. Adds what was done to the outcomes, under `finish`, which is called before the commit.

@@ -171,7 +171,7 @@ bool Constraints::finish(std::vector<std::string>& notes) {
 }
 
 // Another one may move the same sequence, and would see it where it was: one after the other.
-void move_identity(PostgresConnection& connection, const bridge::TablePlan& table, const std::string& schema,
+void move_identity(RoundTrip& trip, const bridge::TablePlan& table, const std::string& schema,
                    const std::string& tenant) {
   const bridge::ColumnPlan* identity = table.identity();
   if (!identity && !table.integrated_objects) return;
@@ -183,13 +183,9 @@ void move_identity(PostgresConnection& connection, const bridge::TablePlan& tabl
       "$3::bigint, 1)) FROM (SELECT pg_catalog.pg_get_serial_sequence($1, $2) AS name) AS s, (SELECT max(" +
       bridge::quote_identifier(column) + ") AS id FROM " + target + " WHERE " +
       bridge::quote_identifier(table.tenant_column) + " = $4) AS copied WHERE s.name IS NOT NULL";
-  const std::string floor = std::to_string(table.identity_floor);
-  const std::vector<PostgresParameter> lock_parameters{target}, parameters{target, column, floor, tenant};
-  const std::vector<PostgresStatement> statements{
-      {"SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.identity.' || $1, 0))",
-       lock_parameters},
-      {set, parameters}};
-  connection.execute_pipeline(statements);
+  trip.add("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rowhouse.identity.' || $1, 0))",
+           {target});
+  trip.add(set, {target, column, std::to_string(table.identity_floor), tenant});
 }
 
 }  // namespace rowhouse::detail

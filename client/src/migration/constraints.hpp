@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bridge/ddl.hpp"
-#include "postgres_connection.hpp"
+#include "migration/round_trip.hpp"
 #include "rowhouse/migration.hpp"
 
 namespace rowhouse::detail {
@@ -52,7 +52,7 @@ class Constraints {
 };
 
 // Within a load's transaction: rows to come get no number that a copied row has, nor one that the file has used up.
-void move_identity(PostgresConnection& connection, const bridge::TablePlan& table, const std::string& schema,
+void move_identity(RoundTrip& trip, const bridge::TablePlan& table, const std::string& schema,
                    const std::string& tenant);
 
 }  // namespace rowhouse::detail

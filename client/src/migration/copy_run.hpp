@@ -18,6 +18,7 @@ struct CopyRun {
   const std::string& name;
   const bridge::Plan& plan;
   std::function<PostgresConnection&(std::size_t worker)> connection;  // of a worker
+  std::function<void(std::size_t worker)> read_ahead;  // begins to read what the worker will copy next
   Workers& workers;
   std::set<std::string> bound;  // tables into which row security lets this role not COPY
   std::mutex mutex;             // guards what follows

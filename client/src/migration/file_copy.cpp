@@ -3,13 +3,11 @@
 #include <algorithm>
 
 #include "bridge/difference.hpp"
-#include "migration/batch_channel.hpp"
 #include "migration/tenant_lock.hpp"
 
 namespace rowhouse::detail {
 namespace {
 
-constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 constexpr std::size_t kRemovalsAtOnce = 10000;
 
 }  // namespace
@@ -33,19 +31,28 @@ FileCopy::FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& sour
       profile_(profile),
       place_{source.tenant, profile.file_name, run.options.schema, run.name} {}
 
-void FileCopy::copy() {
-  const TenantLock lock(connection_, source_.tenant, run_.options);
-  const std::unique_ptr<bridge::Source> file = open_source(source_, run_.options);
-  file_ = file.get();
-  choose_work(*file);
+void FileCopy::copy(FutureReading ahead) {
+  const TenantLock lock(connection_, place_, run_.options);
+  settle(lock.ledger());
+  begin_reading(lock.ledger(), std::move(ahead));
   try {
-    apply_differences(*file);
-    send_new_chunks(*file);
+    apply_differences();
+    send_new_chunks();
     record_empty_tables();
   } catch (const SourceError&) {
     undo();
     throw;
   }
+}
+
+// What the file has now, in the moment that is copied, beside what the ledger has now. What was read ahead counts if
+// the file is still new to the ledger.
+void FileCopy::begin_reading(const FileLedger& ledger, FutureReading ahead) {
+  if (ahead.valid() && ledger.tables.empty()) reading_ = ahead.get();
+  if (reading_) return;
+  reading_ = std::make_unique<FileReading>(run_, source_, profile_, ledger, [&](FileLook& look) {
+    look_for_deletions(connection_, place_, run_.options, ledger, look);
+  });
 }
 
 std::vector<TableOutcome> FileCopy::outcomes() const {
@@ -58,33 +65,17 @@ std::vector<TableOutcome> FileCopy::outcomes() const {
     }
     outcomes.push_back(done);
   };
-  for (const std::vector<TableOutcome>* done : {&unchanged_, &settled_}) {
+  for (const std::vector<TableOutcome>* done : {&reading_->unchanged(), &std::as_const(settled_)}) {
     for (const TableOutcome& outcome : *done) add(outcome);
   }
-  for (const auto& work : works_) add(work->outcome);
+  for (const auto& work : reading_->works()) add(work->outcome);
   return outcomes;
 }
 
 std::vector<TableWork*> FileCopy::tables_to_note() {
   std::vector<TableWork*> tables;
-  for (const auto& work : works_) tables.push_back(work.get());
+  for (const auto& work : reading_->works()) tables.push_back(work.get());
   return tables;
-}
-
-// What the file has now, in the snapshot that is copied, beside what the ledger has now.
-void FileCopy::choose_work(const bridge::Source& file) {
-  const FileLedger ledger = read_ledger(connection_, place_);
-  settle(ledger);
-  FileLook look = look_at(file, source_, run_.options, ledger);
-  look_for_deletions(connection_, place_, run_.options, ledger, look);
-  unchanged_ = look.unchanged;
-  for (const bridge::TablePlan& plan : run_.plan.tables) {
-    const bridge::TableProfile* profile = find_table(profile_, plan);
-    const TableLook* table = profile ? look.find(profile->table.name) : nullptr;
-    if (!table) continue;
-    works_.push_back(std::make_unique<TableWork>(source_, file, profile->table, plan, *table, run_.options.schema));
-    works_.back()->is_bound = run_.bound.count(plan.name) > 0;
-  }
 }
 
 void FileCopy::settle(const FileLedger& ledger) {
@@ -100,10 +91,11 @@ void FileCopy::settle(const FileLedger& ledger) {
   }
 }
 
-void FileCopy::apply_differences(const bridge::Source& file) {
+void FileCopy::apply_differences() {
+  const bridge::Source& file = reading_->file();
   std::vector<TableChange> changes;
   std::vector<std::string> shrinking;
-  for (const auto& work : works_) {
+  for (const auto& work : reading_->works()) {
     if (work->look.stale.empty()) continue;
     TableChange& change = changes.emplace_back(*work);
     for (const ChunkRows& rows : read_chunk_rows(connection_, work->look.stale)) {
@@ -123,7 +115,7 @@ void FileCopy::apply_differences(const bridge::Source& file) {
   if (!shrinking.empty()) run_.suspend_actions_on(shrinking);
   for (;;) {
     try {
-      apply_all(file, changes);
+      apply_all(changes);
       break;
     } catch (const ForeignKeyInTheWay& key) {
       if (!run_.suspend(key)) fixed_.insert(key);
@@ -133,11 +125,10 @@ void FileCopy::apply_differences(const bridge::Source& file) {
 }
 
 // Rows that are gone first: they may hold values that new ones take over.
-void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& changes) {
+void FileCopy::apply_all(std::vector<TableChange>& changes) {
   ChunkPutter putter(connection_, run_.options, place_, fixed_);
-  begin_for(connection_, source_.tenant, true);
+  begin_for(connection_, place_, true, tables_to_note());
   try {
-    note_tables(connection_, place_, tables_to_note());
     for (TableChange& change : changes) {
       change.outcome = {};
       const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
@@ -152,7 +143,7 @@ void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& c
     std::int64_t rejects = 0;
     std::vector<const TableWork*> filled;
     for (TableChange& change : changes) {
-      apply_chunks(file, putter, change);
+      apply_chunks(putter, change);
       if (change.outcome.rows > 0) filled.push_back(&change.work);
       rejects += change.outcome.rejected;
       if (run_.options.on_conflict == OnConflict::kFail && change.outcome.conflicts > 0)
@@ -163,9 +154,10 @@ void FileCopy::apply_all(const bridge::Source& file, std::vector<TableChange>& c
                                         "--on-conflict source."});
     }
     run_.count_rejects(rejects);
-    move_identities(connection_, place_, filled);
-    require_unchanged(file);
-    connection_.commit();
+    RoundTrip last(connection_);
+    for (const TableWork* work : filled) move_identity(last, work->plan, place_.schema, place_.tenant);
+    require_unchanged(reading_->file());
+    last.commit();
   } catch (const Error& error) {
     if (error.in_doubt()) note_commit(changes);
     connection_.rollback();
@@ -189,11 +181,11 @@ void FileCopy::note_commit(const std::vector<TableChange>& changes) {
   }
 }
 
-void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change) {
+void FileCopy::apply_chunks(ChunkPutter& putter, TableChange& change) {
   TableWork& work = change.work;
   const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
   bridge::Chunk chunk;
-  for (WorkReader reader(file, work, source_.tenant); reader.next(chunk);) {
+  for (WorkReader reader(reading_->file(), work, source_.tenant); reader.next(chunk);) {
     check_interrupted(run_.options);
     std::vector<bridge::Change> changes = change.difference.changes(chunk);
     if (work.look.there)
@@ -205,7 +197,9 @@ void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, Tab
     ChunkRecord record = record_of(work, chunk);
     record.xids = xids;
     record.marks = change.difference.marks(chunk, kept_back);
-    write_records(connection_, place_, {record});
+    RoundTrip trip(connection_);
+    write_record(trip, place_, record);
+    trip.run();
     change.outcome.conflicts += static_cast<std::int64_t>(kept_back.size());
     change.outcome.rejected += static_cast<std::int64_t>(chunk.rejects.size());
     change.outcome.repaired += count_repaired(chunk);
@@ -213,45 +207,21 @@ void FileCopy::apply_chunks(const bridge::Source& file, ChunkPutter& putter, Tab
   }
 }
 
-void FileCopy::send_new_chunks(const bridge::Source& file) {
-  BatchChannel channel;
-  const std::jthread reader([&] {
-    try {
-      read_batches(file, [&](Batch batch) { return channel.put(std::move(batch)); });
-      channel.close();
-    } catch (...) {
-      channel.close(std::current_exception());
-    }
-  });
+// When the last batch is read, the worker's next file can be.
+void FileCopy::send_new_chunks() {
+  reading_->start();
   try {
-    while (std::optional<Batch> batch = channel.take()) send(*std::move(batch));
+    while (std::optional<Batch> batch = reading_->take()) {
+      if (batch->is_last) run_.read_ahead(worker_);
+      send(*std::move(batch));
+    }
   } catch (...) {
-    channel.close();
+    reading_->stop();
     wait_for_pieces();
     throw;
   }
   wait_for_pieces();
   if (failure_) std::rethrow_exception(failure_);
-}
-
-void FileCopy::read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take) {
-  Batch batch;
-  for (const auto& work : works_) {
-    if (!work->look.stale.empty()) continue;
-    WorkReader reader(file, *work, source_.tenant);
-    for (;;) {
-      Batch::Part part{work.get(), {}};
-      if (!reader.next(part.chunk)) break;
-      batch.bytes += part.chunk.bytes.size();
-      batch.parts.push_back(std::move(part));
-      if (batch.bytes < kBatchBytes) continue;
-      if (!take(std::move(batch))) return;
-      batch = {};
-    }
-  }
-  require_unchanged(file);
-  batch.is_last = true;
-  if (!batch.parts.empty()) take(std::move(batch));
 }
 
 // The first batch makes the tenant: others wait for it.
@@ -299,14 +269,14 @@ void FileCopy::send_here(std::size_t worker, Batch& batch) {
         std::int64_t rejects = 0;
         for (const TableOutcome& outcome : done) rejects += outcome.rejected;
         run_.count_rejects(rejects);
-        if (batch.is_last) require_unchanged(*file_);  // the reader is done with it
+        if (batch.is_last) require_unchanged(reading_->file());  // the reader is done with it
         outcomes = done;
       });
       const std::lock_guard lock(mutex_);
       note_commit(batch, outcomes);
       for (const Batch::Part& part : batch.parts) committed_[part.work].push_back(part.chunk.identity.key_from);
       for (const TableOutcome& done : outcomes) {
-        for (const auto& work : works_) {
+        for (const auto& work : reading_->works()) {
           if (work->table.name == done.source_table) work->outcome.add_counts(done);
         }
       }
@@ -329,7 +299,7 @@ void FileCopy::note_commit(const Batch& batch, const std::vector<TableOutcome>& 
   commit.source_table = part.work->table.name;
   commit.comes = part.chunk.identity;
   for (const TableOutcome& done : outcomes) {
-    for (const auto& work : works_) {
+    for (const auto& work : reading_->works()) {
       if (work->table.name != done.source_table) continue;
       TableOutcome& named = commit.outcomes.emplace_back(done);
       named.tenant = work->outcome.tenant;
@@ -347,7 +317,7 @@ void FileCopy::wait_for_pieces() {
 // A table without rows is known to the ledger too, by a chunk without rows.
 void FileCopy::record_empty_tables() {
   std::vector<ChunkRecord> records;
-  for (const auto& work : works_) {
+  for (const auto& work : reading_->works()) {
     if (committed_.count(work.get()) > 0) continue;
     if (work->look.is_known && (work->look.missing.size() != 1 || work->look.missing[0].rows > 0)) continue;
     ChunkRecord record;
@@ -357,10 +327,10 @@ void FileCopy::record_empty_tables() {
     records.push_back(std::move(record));
   }
   if (records.empty()) return;
-  begin_for(connection_, source_.tenant, true);
-  if (!noted_) note_tables(connection_, place_, tables_to_note());
-  write_records(connection_, place_, records);
-  connection_.commit();
+  begin_for(connection_, place_, true, noted_ ? std::vector<TableWork*>() : tables_to_note());
+  RoundTrip last(connection_);
+  for (const ChunkRecord& record : records) write_record(last, place_, record);
+  last.commit();
 }
 
 // What this call has brought of a file that turned out to be damaged, as long as nobody has changed it.
@@ -377,7 +347,7 @@ void FileCopy::undo() {
   }
   for (const auto& [work, ids] : brought) {
     for (const std::string& id : ids) {
-      begin_for(connection_, source_.tenant, false);
+      begin_for(connection_, place_, false);
       for (const ChunkRows& rows : read_chunk_rows(connection_, {id})) {
         std::vector<std::string> keys;
         const auto marks = bridge::unpack_marks(rows.marks.keys, rows.marks.digests, work->key.types);

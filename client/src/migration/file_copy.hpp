@@ -1,10 +1,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 
-#include "migration/batch_sender.hpp"
 #include "migration/copy_run.hpp"
+#include "migration/file_reading.hpp"
 
 namespace rowhouse::detail {
 
@@ -17,15 +18,19 @@ struct SentCommit {
   std::vector<TableOutcome> outcomes;          // what is true then
 };
 
+// Of a file that the ledger did not know: nothing of what is in it was sent before.
+using FutureReading = std::future<std::unique_ptr<FileReading>>;
+
 // Brings one file into PostgreSQL: what is new in batches, what changed in one transaction.
 class FileCopy {
  public:
   // `profile` is what the plan was made from.
   FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& source, const bridge::FileProfile& profile);
 
+  // `ahead`: the same file, being read already, or nothing.
   // Throws a SourceError when the file can't be read: nothing of what this call has brought is left then. After any
   // other error what was committed stays, and a later copy goes on from there.
-  void copy();
+  void copy(FutureReading ahead = {});
   // Those of earlier attempts at the same file, of which copy() counts what the ledger knows; then its own, too.
   std::vector<SentCommit>& commits() { return commits_; }
   // What was done, earlier attempts at the same file included.
@@ -35,13 +40,12 @@ class FileCopy {
   struct TableChange;
 
   std::vector<TableWork*> tables_to_note();
-  void choose_work(const bridge::Source& file);
+  void begin_reading(const FileLedger& ledger, FutureReading ahead);
   void settle(const FileLedger& ledger);
-  void apply_differences(const bridge::Source& file);
-  void apply_all(const bridge::Source& file, std::vector<TableChange>& changes);
-  void apply_chunks(const bridge::Source& file, ChunkPutter& putter, TableChange& change);
-  void send_new_chunks(const bridge::Source& file);
-  void read_batches(const bridge::Source& file, const std::function<bool(Batch)>& take);
+  void apply_differences();
+  void apply_all(std::vector<TableChange>& changes);
+  void apply_chunks(ChunkPutter& putter, TableChange& change);
+  void send_new_chunks();
   void send(Batch batch);
   void send_here(std::size_t worker, Batch& batch);
   void note_commit(const Batch& batch, const std::vector<TableOutcome>& outcomes);
@@ -59,13 +63,12 @@ class FileCopy {
   const MigrationSource& source_;
   const bridge::FileProfile& profile_;
   const LedgerPlace place_;
-  const bridge::Source* file_ = nullptr;
-  std::vector<std::unique_ptr<TableWork>> works_;
-  std::vector<TableOutcome> unchanged_, settled_;
+  std::unique_ptr<FileReading> reading_;
+  std::vector<TableOutcome> settled_;
   bool registered_ = false;  // the tenant is there, committed
   bool noted_ = false;       // and what the tables look like
 
-  std::mutex mutex_;  // guards what follows, and the outcomes of works_
+  std::mutex mutex_;  // guards what follows, and the outcomes of what is read
   std::condition_variable sent_;
   std::size_t under_way_ = 0;  // batches that others send
   std::exception_ptr failure_;

@@ -17,33 +17,22 @@ constexpr std::string_view kRecord =
     "SELECT rowhouse.import_record($1, $2, $3, $4::regclass, $5, $6, $7::bigint, $8::bigint, $9, $10::bytea, "
     "$11::bytea, $12::xid[])";
 
-// The parameters of kRecord as text, alive as long as this.
-class RecordParameters {
- public:
-  RecordParameters(const LedgerPlace& place, const ChunkRecord& record)
-      : texts_{place.tenant,
-               place.source,
-               record.source_table,
-               record.target,
-               record.identity.key_from,
-               record.identity.key_to,
-               std::to_string(record.rows),
-               std::to_string(record.rejects.size()),
-               record.identity.digest,
-               to_hex(record.marks.keys),
-               to_hex(record.marks.digests),
-               record.xids} {
-    for (const std::string& text : texts_) views_.emplace_back(text);
-    if (record.xids.empty()) views_.back() = std::nullopt;
-  }
-  RecordParameters(const RecordParameters&) = delete;
-
-  std::span<const PostgresParameter> views() const { return views_; }
-
- private:
-  const std::vector<std::string> texts_;
-  std::vector<PostgresParameter> views_;
-};
+RoundTrip::Parameters parameters_of(const LedgerPlace& place, const ChunkRecord& record) {
+  RoundTrip::Parameters parameters{place.tenant,
+                                   place.source,
+                                   record.source_table,
+                                   record.target,
+                                   record.identity.key_from,
+                                   record.identity.key_to,
+                                   std::to_string(record.rows),
+                                   std::to_string(record.rejects.size()),
+                                   record.identity.digest,
+                                   to_hex(record.marks.keys),
+                                   to_hex(record.marks.digests),
+                                   std::nullopt};
+  if (!record.xids.empty()) parameters.back() = record.xids;
+  return parameters;
+}
 
 void write_rejects(PostgresConnection& connection, const LedgerPlace& place, const ChunkRecord& record,
                    const std::string& chunk) {
@@ -80,12 +69,12 @@ std::int64_t to_integer(std::optional<std::string_view> text) {
   return value;
 }
 
-FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place) {
-  const std::vector<PostgresParameter> tenant{place.tenant},
-      parameters{place.tenant, place.source, place.schema, bridge::kConflictState};
-  const std::vector<PostgresStatement> statements{{"SELECT rowhouse.check_importable($1)", tenant},
-                                                  {kChunks, parameters}};
-  const PostgresResult rows = std::move(connection.execute_pipeline(statements).back());
+void ask_ledger(RoundTrip& trip, const LedgerPlace& place) {
+  trip.add("SELECT rowhouse.check_importable($1)", {place.tenant});
+  trip.add(std::string(kChunks), {place.tenant, place.source, place.schema, bridge::kConflictState});
+}
+
+FileLedger to_ledger(const PostgresResult& rows) {
   FileLedger ledger;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     ledger.tables[rows.text(i, 1)].push_back(
@@ -101,6 +90,12 @@ FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place)
   return ledger;
 }
 
+FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place) {
+  RoundTrip trip(connection);
+  ask_ledger(trip, place);
+  return to_ledger(trip.run().back());
+}
+
 std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std::vector<std::string>& ids) {
   const PostgresResult rows = connection.execute(
       "SELECT row_keys, row_digests, coalesce(xids, '{}') FROM rowhouse.import_chunk WHERE id = ANY ($1::bigint[])",
@@ -113,20 +108,11 @@ std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std
   return chunks;
 }
 
-// Those without rejects in one round trip.
-void write_records(PostgresConnection& connection, const LedgerPlace& place, const std::vector<ChunkRecord>& records) {
-  std::vector<std::unique_ptr<RecordParameters>> parameters;
-  std::vector<PostgresStatement> statements;
-  for (const ChunkRecord& record : records) {
-    parameters.push_back(std::make_unique<RecordParameters>(place, record));
-    if (record.rejects.empty()) {
-      statements.push_back({kRecord, parameters.back()->views()});
-      continue;
-    }
-    const PostgresResult written = connection.execute(kRecord, parameters.back()->views());
-    write_rejects(connection, place, record, written.text(0, 0));
-  }
-  if (!statements.empty()) connection.execute_pipeline(statements);
+void write_record(RoundTrip& trip, const LedgerPlace& place, const ChunkRecord& record) {
+  if (record.rejects.empty()) return trip.add(std::string(kRecord), parameters_of(place, record));
+  RoundTrip alone(trip.connection());
+  alone.add(std::string(kRecord), parameters_of(place, record));
+  write_rejects(trip.connection(), place, record, alone.run().front().text(0, 0));
 }
 
 void forget_chunks(PostgresConnection& connection, const std::vector<std::string>& ids) {

@@ -6,7 +6,7 @@
 
 #include "bridge/copy_encoder.hpp"
 #include "bridge/row_marks.hpp"
-#include "postgres_connection.hpp"
+#include "migration/round_trip.hpp"
 
 namespace rowhouse::detail {
 
@@ -43,6 +43,9 @@ inline constexpr const char* kCutOverState = "RH003";
 
 // Without entries whose table is gone. Throws RH003 when the tenant's files are not to be imported any more.
 FileLedger read_ledger(PostgresConnection& connection, const LedgerPlace& place);
+// The same as a part of a round trip, and what its results, of which the last is the ledger's, say.
+void ask_ledger(RoundTrip& trip, const LedgerPlace& place);
+FileLedger to_ledger(const PostgresResult& rows);
 
 // What chunks say of their rows.
 struct ChunkRows {
@@ -64,7 +67,8 @@ struct ChunkRecord {
   std::string xids;  // empty: the current transaction
   std::vector<bridge::Reject> rejects;
 };
-void write_records(PostgresConnection& connection, const LedgerPlace& place, const std::vector<ChunkRecord>& records);
+// With `trip`, or at once where rows of the chunk were set aside.
+void write_record(RoundTrip& trip, const LedgerPlace& place, const ChunkRecord& record);
 
 // Takes entries out together with their rejects.
 void forget_chunks(PostgresConnection& connection, const std::vector<std::string>& ids);

@@ -74,11 +74,12 @@ class Migration {
     std::vector<std::optional<detail::ProfiledFile>> found(sources.size());
     MigrationProgress progress{"plan", "", "", 0, 0, 0, sources.size()};
     std::mutex mutex;
-    workers_.run(sources.size(), [&](std::size_t item, std::size_t worker) {
+    detail::Workers lookers(std::min(workers_.count() + 1, sources.size()));  // the main connection serves one more
+    lookers.run(sources.size(), [&](std::size_t item, std::size_t worker) {
       const MigrationSource& source = sources[item];
       detail::check_interrupted(options_);
       try {
-        look_at(source, worker, found[item], mutex);
+        look_at(source, worker < workers_.count() ? connection(worker) : main_, found[item], mutex);
       } catch (const Error& error) {
         if (detail::ends_the_run(error)) throw;
         found[item].reset();
@@ -95,21 +96,21 @@ class Migration {
     }
   }
 
-  void look_at(const MigrationSource& source, std::size_t worker, std::optional<detail::ProfiledFile>& found,
-               std::mutex& mutex) {
+  void look_at(const MigrationSource& source, detail::PostgresConnection& connection,
+               std::optional<detail::ProfiledFile>& found, std::mutex& mutex) {
     detail::FileLedger ledger;
     const std::string name = source.path.substr(source.path.rfind('/') + 1);
     const detail::LedgerPlace place{source.tenant, name, options_.schema, name_};
-    if (is_installed_) ledger = detail::read_ledger(connection(worker), place);
+    if (is_installed_) ledger = detail::read_ledger(connection, place);
     const bool is_new = ledger.tables.empty();
     detail::read_whole(source, options_, is_new && options_.check_integrity, [&](const bridge::Source& file) {
       if (!is_new && !looks_at_all_) {
         detail::FileLook look = detail::look_at(file, source, options_, ledger);
         detail::require_unchanged(file);
-        if (look.tables.empty()) detail::look_for_deletions(connection(worker), place, options_, ledger, look);
+        if (look.tables.empty()) detail::look_for_deletions(connection, place, options_, ledger, look);
         if (note_look(source, look, ledger.is_unfinished, mutex)) return;
       }
-      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false)};
+      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false), is_new};
     });
   }
 
@@ -139,11 +140,16 @@ class Migration {
     note_plan();
     detail::Constraints constraints(main_, plan_, options_, name_, resumes_);
     constraints.begin_sending();
-    detail::CopyRun run{options_,     name_, plan_, [this](std::size_t worker) -> auto& { return connection(worker); },
-                        workers_,     bound_tables(),
-                        {},           &constraints,
-                        {"copy", "", "", 0, 0, 0, files_.size()},
-                        0};
+    detail::CopyRun run{.options = options_,
+                        .name = name_,
+                        .plan = plan_,
+                        .connection = [this](std::size_t worker) -> auto& { return connection(worker); },
+                        .read_ahead = {},
+                        .workers = workers_,
+                        .bound = bound_tables(),
+                        .mutex = {},
+                        .constraints = &constraints,
+                        .progress = {"copy", "", "", 0, 0, 0, files_.size()}};
     for (const detail::ProfiledFile& file : files_) {
       for (const bridge::TableProfile& table : file.profile.tables) run.progress.rows_total += table.rows;
     }
@@ -161,10 +167,18 @@ class Migration {
   // The connection that has been there from the start tells.
   void copy_files(detail::CopyRun& run) {
     std::vector<bool> is_reported(files_.size());
+    std::vector<detail::FutureReading> ahead(workers_.count());
+    run.read_ahead = [&](std::size_t worker) {
+      const std::optional<std::size_t> item = workers_.claim(worker);
+      if (item && files_[*item].is_new) ahead[worker] = read_ahead(run, files_[*item]);
+    };
     for (int attempt = 1;; ++attempt) {
+      for (detail::FutureReading& reading : ahead) reading = {};  // of an attempt that was cut off
       report_.failures.resize(unreadable_);
       run.progress.files = 0;
-      workers_.run(files_.size(), [&](std::size_t item, std::size_t worker) { copy_file(run, item, worker, is_reported); });
+      workers_.run(files_.size(), [&](std::size_t item, std::size_t worker) {
+        copy_file(run, item, worker, std::move(ahead[worker]), is_reported);
+      });
       if (flush()) return;
       if (attempt == kAttempts) throw_lost();
       reconnect();
@@ -183,8 +197,17 @@ class Migration {
     }
   }
 
+  static detail::FutureReading read_ahead(const detail::CopyRun& run, const detail::ProfiledFile& file) {
+    return std::async(std::launch::async, [&run, &file] {
+      auto reading = std::make_unique<detail::FileReading>(run, file.source, file.profile, detail::FileLedger());
+      reading->start();
+      return reading;
+    });
+  }
+
   // A lost connection is made anew, and the file looked at again: what had been committed stands in the ledger.
-  void copy_file(detail::CopyRun& run, std::size_t item, std::size_t worker, std::vector<bool>& is_reported) {
+  void copy_file(detail::CopyRun& run, std::size_t item, std::size_t worker, detail::FutureReading ahead,
+                 std::vector<bool>& is_reported) {
     const detail::ProfiledFile& file = files_[item];
     std::vector<TableOutcome> outcomes;
     std::optional<FileFailure> failure;
@@ -196,7 +219,7 @@ class Migration {
       try {
         copy.emplace(run, worker, file.source, file.profile);
         copy->commits() = std::exchange(commits, {});
-        copy->copy();
+        copy->copy(std::move(ahead));
         outcomes = copy->outcomes();
         break;
       } catch (const Error& error) {

@@ -38,6 +38,7 @@ bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSo
 struct ProfiledFile {
   MigrationSource source;
   bridge::FileProfile profile;
+  bool is_new = false;  // to the ledger
 };
 
 // Profiles every file; those that fail go to `failures`.

@@ -6,20 +6,20 @@
 
 namespace rowhouse::detail {
 
-void write_source_table(PostgresConnection& connection, const std::string& tenant, const std::string& source_name,
+void write_source_table(RoundTrip& trip, const std::string& tenant, const std::string& source_name,
                         const bridge::Table& table, const bridge::TablePlan& plan, const std::string& schema,
                         const std::string& run) {
-  const std::string sql = bridge::source_sql(table), columns = bridge::source_columns(table, plan);
-  const std::string sequence = std::to_string(table.sequence);
-  connection.execute(
+  std::optional<std::string> sequence;
+  if (table.autoincrement) sequence = std::to_string(table.sequence);
+  trip.add(
       "INSERT INTO rowhouse.import_table AS t "
       "(tenant, source, source_table, target_schema, target_table, source_sql, columns, sequence, unfinished) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
       "ON CONFLICT (tenant, source, source_table, target_schema) DO UPDATE SET target_table = excluded.target_table, "
       "source_sql = excluded.source_sql, columns = excluded.columns, sequence = excluded.sequence, "
       "unfinished = excluded.unfinished",
-      {tenant, source_name, table.name, schema, plan.name, sql, columns,
-       table.autoincrement ? PostgresParameter(sequence) : PostgresParameter(), run});
+      {tenant, source_name, table.name, schema, plan.name, bridge::source_sql(table),
+       bridge::source_columns(table, plan), std::move(sequence), run});
 }
 
 std::string new_run() {

@@ -99,7 +99,8 @@ void make_table(PostgresConnection& connection, bridge::TablePlan& table, const 
 void prepare_session(PostgresConnection& connection) {
   connection.execute_script(
       "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET bytea_output = 'hex'; SET extra_float_digits = 3; "
-      "SET client_min_messages = 'warning'; SET statement_timeout = 0; SET client_encoding = 'UTF8'");
+      "SET client_min_messages = 'warning'; SET statement_timeout = 0; SET client_encoding = 'UTF8'; "
+      "SET default_transaction_isolation = 'read committed'");
 }
 
 bridge::TargetNames read_target_names(PostgresConnection& connection, const std::string& schema) {

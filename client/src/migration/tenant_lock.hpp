@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "migration/ledger.hpp"
 #include "migration/source_files.hpp"
-#include "postgres_connection.hpp"
 
 namespace rowhouse::detail {
 
@@ -11,16 +11,22 @@ namespace rowhouse::detail {
 // session, so that it outlasts transactions and ends with a connection that is lost.
 class TenantLock {
  public:
-  TenantLock(PostgresConnection& connection, const std::string& tenant, const MigrationOptions& options);
+  // Waits for it, and reads the ledger, in the same round trip when nobody has the lock.
+  TenantLock(PostgresConnection& connection, const LedgerPlace& place, const MigrationOptions& options);
   ~TenantLock();
   TenantLock(const TenantLock&) = delete;
   TenantLock& operator=(const TenantLock&) = delete;
 
+  // As it was when the lock was taken.
+  const FileLedger& ledger() const { return ledger_; }
+
  private:
-  std::string call(const char* function);
+  bool try_lock(const LedgerPlace& place);
+  void unlock() noexcept;
 
   PostgresConnection& connection_;
   const std::string tenant_;
+  FileLedger ledger_;
 };
 
 }  // namespace rowhouse::detail

@@ -4,7 +4,9 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace rowhouse::detail {
@@ -23,6 +25,7 @@ class Workers {
     next_ = 0;
     busy_ = count_;
     failure_ = nullptr;
+    claimed_.assign(count_, std::nullopt);
     {
       std::vector<std::jthread> threads;
       for (std::size_t worker = 1; worker < count_; ++worker)
@@ -30,6 +33,13 @@ class Workers {
       loop(0, work);
     }
     if (failure_) std::rethrow_exception(failure_);
+  }
+
+  // From within `work`: the item that the worker will be given next, or nothing.
+  std::optional<std::size_t> claim(std::size_t worker) {
+    const std::lock_guard lock(mutex_);
+    if (!claimed_[worker] && next_ < items_ && !failure_) claimed_[worker] = next_++;
+    return claimed_[worker];
   }
 
   // From within `work`: true when an idle worker takes the piece, which must not throw; else the caller does it itself.
@@ -45,23 +55,16 @@ class Workers {
   void loop(std::size_t worker, const std::function<void(std::size_t, std::size_t)>& work) {
     std::unique_lock lock(mutex_);
     for (;;) {
-      if (!pieces_.empty()) {
+      if (claimed_[worker] && !failure_) {
+        do_item(*std::exchange(claimed_[worker], std::nullopt), worker, work, lock);
+      } else if (!pieces_.empty()) {
         const Piece piece = std::move(pieces_.front());
         pieces_.pop_front();
         lock.unlock();
         piece(worker);
         lock.lock();
       } else if (next_ < items_ && !failure_) {
-        const std::size_t item = next_++;
-        lock.unlock();
-        std::exception_ptr failure;
-        try {
-          work(item, worker);
-        } catch (...) {
-          failure = std::current_exception();
-        }
-        lock.lock();
-        if (failure && !failure_) failure_ = failure;
+        do_item(next_++, worker, work, lock);
       } else {
         --busy_;
         ++idle_;
@@ -74,11 +77,25 @@ class Workers {
     }
   }
 
+  void do_item(std::size_t item, std::size_t worker, const std::function<void(std::size_t, std::size_t)>& work,
+               std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    std::exception_ptr failure;
+    try {
+      work(item, worker);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+    if (failure && !failure_) failure_ = failure;
+  }
+
   const std::size_t count_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Piece> pieces_;
   std::size_t items_ = 0, next_ = 0, busy_ = 0, idle_ = 0;
+  std::vector<std::optional<std::size_t>> claimed_;  // by worker
   std::exception_ptr failure_;
 };
 

@@ -1,0 +1,60 @@
+#include "migration/file_reading.hpp"
+
+namespace rowhouse::detail {
+namespace {
+
+constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
+
+}  // namespace
+
+FileReading::FileReading(const CopyRun& run, const MigrationSource& source, const bridge::FileProfile& profile,
+                         const FileLedger& ledger, const std::function<void(FileLook&)>& adjust)
+    : source_(source), file_(open_source(source, run.options)) {
+  FileLook look = look_at(*file_, source, run.options, ledger);
+  if (adjust) adjust(look);
+  unchanged_ = std::move(look.unchanged);
+  for (const bridge::TablePlan& plan : run.plan.tables) {
+    const bridge::TableProfile* of_table = find_table(profile, plan);
+    const TableLook* table = of_table ? look.find(of_table->table.name) : nullptr;
+    if (!table) continue;
+    works_.push_back(
+        std::make_unique<TableWork>(source, *file_, of_table->table, plan, *table, run.options.schema));
+    works_.back()->is_bound = run.bound.count(plan.name) > 0;
+  }
+}
+
+FileReading::~FileReading() { stop(); }
+
+void FileReading::start() {
+  if (thread_.joinable()) return;
+  thread_ = std::jthread([this] {
+    try {
+      read();
+      channel_.close();
+    } catch (...) {
+      channel_.close(std::current_exception());
+    }
+  });
+}
+
+void FileReading::read() {
+  Batch batch;
+  for (const auto& work : works_) {
+    if (!work->look.stale.empty()) continue;
+    WorkReader reader(*file_, *work, source_.tenant);
+    for (;;) {
+      Batch::Part part{work.get(), {}};
+      if (!reader.next(part.chunk)) break;
+      batch.bytes += part.chunk.bytes.size();
+      batch.parts.push_back(std::move(part));
+      if (batch.bytes < kBatchBytes) continue;
+      if (!channel_.put(std::move(batch))) return;
+      batch = {};
+    }
+  }
+  require_unchanged(*file_);
+  batch.is_last = true;
+  if (!batch.parts.empty()) channel_.put(std::move(batch));
+}
+
+}  // namespace rowhouse::detail

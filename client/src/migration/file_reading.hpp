@@ -1,0 +1,46 @@
+// The reading side of a file's copy. It asks no database.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "migration/batch_channel.hpp"
+#include "migration/copy_run.hpp"
+
+namespace rowhouse::detail {
+
+// One file, opened at one moment: what of it is to be sent, and its new chunks, read by a thread of its own.
+class FileReading {
+ public:
+  // Opens the file. `adjust` may change what was found to be done by what the ledger knows.
+  FileReading(const CopyRun& run, const MigrationSource& source, const bridge::FileProfile& profile,
+              const FileLedger& ledger, const std::function<void(FileLook&)>& adjust = {});
+  ~FileReading();
+  FileReading(const FileReading&) = delete;
+  FileReading& operator=(const FileReading&) = delete;
+
+  const bridge::Source& file() const { return *file_; }
+  const std::vector<std::unique_ptr<TableWork>>& works() const { return works_; }
+  const std::vector<TableOutcome>& unchanged() const { return unchanged_; }
+
+  // From here on the file is the thread's, until take() has given the last batch. Once is enough.
+  void start();
+  // The next batch of new chunks, nothing behind the last; what the reader has thrown.
+  std::optional<Batch> take() { return channel_.take(); }
+  // No more is wanted.
+  void stop() { channel_.close(); }
+
+ private:
+  void read();
+
+  const MigrationSource& source_;
+  const std::unique_ptr<bridge::Source> file_;
+  std::vector<TableOutcome> unchanged_;
+  std::vector<std::unique_ptr<TableWork>> works_;
+  BatchChannel channel_;
+  std::jthread thread_;
+};
+
+}  // namespace rowhouse::detail
