@@ -82,6 +82,9 @@ struct FileProfile {
   std::vector<View> views;
 };
 
+/// Whether profile_file() reads no rows: the file has no tables but the helpdesk's, whose types are known.
+Result<bool> is_known_by_names(const Source& source, const PlanOptions& options);
+
 /// Reads every row of every table once. `tenant` is whom the file belongs to.
 Result<FileProfile> profile_file(const Source& source, const std::string& tenant, const PlanOptions& options);
 

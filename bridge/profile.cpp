@@ -197,7 +197,24 @@ Status check_columns(const Table& table) {
       "Split the table, or leave it out."};
 }
 
+bool is_wanted(const Table& table, const PlanOptions& options) {
+  return !options.wants_table || options.wants_table(table.name);
+}
+
+bool is_known_by_names(const Table& table, const PlanOptions& options) {
+  return is_integrated_objects(table) && !options.examine_text && all_known(table);
+}
+
 }  // namespace
+
+Result<bool> is_known_by_names(const Source& source, const PlanOptions& options) {
+  Result<Catalog> catalog = read_catalog(source);
+  if (!catalog.ok()) return catalog.status();
+  const std::vector<Table>& tables = catalog.value().tables;
+  return std::all_of(tables.begin(), tables.end(), [&](const Table& table) {
+    return !is_wanted(table, options) || is_known_by_names(table, options);
+  });
+}
 
 void TableProfile::add(const TableProfile& rest) {
   rows += rest.rows;
@@ -220,7 +237,7 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
   file.passed_over = std::move(catalog.value().passed_over);
   file.views = std::move(catalog.value().views);
   for (Table& table : catalog.value().tables) {
-    if (options.wants_table && !options.wants_table(table.name)) {
+    if (!is_wanted(table, options)) {
       file.passed_over.push_back({table.name, table.is_virtual ? "virtual table" : "table", "it is excluded"});
       continue;
     }
@@ -230,14 +247,13 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
     profile.file_name = file.file_name;
     profile.columns.resize(table.columns.size());
     profile.table = std::move(table);
-    const bool helpdesk = is_integrated_objects(profile.table);
-    Status status = helpdesk && !options.examine_text && all_known(profile.table)
+    Status status = is_known_by_names(profile.table, options)
                         ? options.count_known ? count_rows(source, profile) : Status()
                         : profile_table(source, tenant, options, profile);
     if (!status.ok()) return status;
     if (options.examine_text) status = find_orphans(source, profile);
     if (!status.ok()) return status;
-    if (helpdesk && options.examine_text) {
+    if (is_integrated_objects(profile.table) && options.examine_text) {
       Result<std::vector<std::int64_t>> superseded = superseded_rows(source, profile.table);
       if (!superseded.ok()) return superseded.status();
       profile.superseded = static_cast<std::int64_t>(superseded.value().size());

@@ -227,15 +227,15 @@ void begin_for(PostgresConnection& connection, const LedgerPlace& place, bool re
   }
 }
 
-namespace {
-
-TableOutcome& outcome_of(std::vector<TableOutcome>& outcomes, const TableWork& work) {
+TableOutcome& outcome_of(std::vector<TableOutcome>& outcomes, const std::string& source_table) {
   for (TableOutcome& outcome : outcomes) {
-    if (outcome.source_table == work.table.name) return outcome;
+    if (outcome.source_table == source_table) return outcome;
   }
-  outcomes.emplace_back().source_table = work.table.name;
+  outcomes.emplace_back().source_table = source_table;
   return outcomes.back();
 }
+
+namespace {
 
 using Parts = std::span<Batch::Part>;
 
@@ -262,8 +262,8 @@ void copy_all(ChunkPutter& putter, Parts parts, TableOutcome& outcome) {
   putter.copy(*parts.front().work, chunks);
 }
 
-// `searches`: the rows at fault are looked for and set aside; else a refusal leaves by exception. Leaves to `last` what
-// may go along with the commit.
+}  // namespace
+
 std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const LedgerPlace& place, Batch& batch,
                                     bool searches) {
   std::vector<TableOutcome> outcomes;
@@ -271,7 +271,7 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const 
   for (Parts rest(batch.parts), parts; !rest.empty(); rest = rest.subspan(parts.size())) {
     parts = of_one_table(rest);
     TableWork& work = *parts.front().work;
-    TableOutcome& outcome = outcome_of(outcomes, work);
+    TableOutcome& outcome = outcome_of(outcomes, work.table.name);
     for (Batch::Part& part : parts) restore(part);
     const bool merges = searches || work.is_bound;
     if (!merges) copy_all(putter, parts, outcome);
@@ -293,8 +293,6 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const 
   for (const TableWork* work : filled) move_identity(last, work->plan, place.schema, place.tenant);
   return outcomes;
 }
-
-}  // namespace
 
 void send_batch(PostgresConnection& connection, const MigrationOptions& options, const LedgerPlace& place, Batch& batch,
                 const std::set<ForeignKeyInTheWay>& fixed,

@@ -65,6 +65,15 @@ ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk);
 void begin_for(PostgresConnection& connection, const LedgerPlace& place, bool registers,
                const std::vector<TableWork*>& to_note = {});
 
+// Of a table of the source, one that is new at the end.
+TableOutcome& outcome_of(std::vector<TableOutcome>& outcomes, const std::string& source_table);
+
+// Puts the rows of a batch into their tables, and its entries into the ledger, within a transaction. `searches`: rows
+// that the server refuses are looked for and set aside; else a refusal leaves by exception. Leaves to `last` what may go
+// along with the commit.
+std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const LedgerPlace& place, Batch& batch,
+                                    bool searches);
+
 // Sends a batch in one transaction, together with its ledger entries: at once, and chunk by chunk where the server
 // refuses some of its rows. Adds what was done to the outcomes, under `finish`, which is called before the commit.
 void send_batch(PostgresConnection& connection, const MigrationOptions& options, const LedgerPlace& place, Batch& batch,

@@ -2,34 +2,18 @@
 
 #include <algorithm>
 
-#include "bridge/difference.hpp"
+#include "bridge/chunk_loader.hpp"
 #include "migration/tenant_lock.hpp"
 
 namespace rowhouse::detail {
-namespace {
 
-constexpr std::size_t kRemovalsAtOnce = 10000;
-
-}  // namespace
-
-// A table whose earlier rows have to be compared with what the file holds now.
-struct FileCopy::TableChange {
-  explicit TableChange(TableWork& of) : work(of), difference(of.key) {}
-
-  TableWork& work;
-  bridge::Difference difference;
-  std::vector<std::string> removals;
-  std::string xids = "{}";
-  TableOutcome outcome;
-};
-
-FileCopy::FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& source, const bridge::FileProfile& profile)
+FileCopy::FileCopy(CopyRun& run, std::size_t worker, const ProfiledFile& file)
     : run_(run),
       worker_(worker),
       connection_(run.connection(worker)),
-      source_(source),
-      profile_(profile),
-      place_{source.tenant, profile.file_name, run.options.schema, run.name} {}
+      profiled_(file),
+      source_(file.source),
+      place_{file.source.tenant, file.profile.file_name, run.options.schema, run.name} {}
 
 void FileCopy::copy(FutureReading ahead) {
   const TenantLock lock(connection_, place_, run_.options);
@@ -49,8 +33,11 @@ void FileCopy::copy(FutureReading ahead) {
 // the file is still new to the ledger.
 void FileCopy::begin_reading(const FileLedger& ledger, FutureReading ahead) {
   if (ahead.valid() && ledger.tables.empty()) reading_ = ahead.get();
-  if (reading_) return;
-  reading_ = std::make_unique<FileReading>(run_, source_, profile_, ledger, [&](FileLook& look) {
+  if (!reading_) read_by(ledger);
+}
+
+void FileCopy::read_by(const FileLedger& ledger) {
+  reading_ = std::make_unique<FileReading>(run_, profiled_, ledger, [&](FileLook& look) {
     look_for_deletions(connection_, place_, run_.options, ledger, look);
   });
 }
@@ -91,125 +78,14 @@ void FileCopy::settle(const FileLedger& ledger) {
   }
 }
 
-void FileCopy::apply_differences() {
-  const bridge::Source& file = reading_->file();
-  std::vector<TableChange> changes;
-  std::vector<std::string> shrinking;
-  for (const auto& work : reading_->works()) {
-    if (work->look.stale.empty()) continue;
-    TableChange& change = changes.emplace_back(*work);
-    for (const ChunkRows& rows : read_chunk_rows(connection_, work->look.stale)) {
-      change.difference.add_marks(rows.marks);
-      change.xids = bridge::merge_xids(change.xids, rows.xids);
-    }
-    bridge::Chunk chunk;
-    for (WorkReader reader(file, *work, source_.tenant); reader.next(chunk);) {
-      check_interrupted(run_.options);
-      change.difference.show(chunk);
-    }
-    change.removals = change.difference.removals();
-    if (!change.removals.empty()) shrinking.push_back(work->target);
-  }
-  if (changes.empty()) return;
-  // A foreign key that deletes on its own would take rows along that the file still has.
-  if (!shrinking.empty()) run_.suspend_actions_on(shrinking);
-  for (;;) {
-    try {
-      apply_all(changes);
-      break;
-    } catch (const ForeignKeyInTheWay& key) {
-      if (!run_.suspend(key)) fixed_.insert(key);
-    }
-  }
-  registered_ = noted_ = true;
-}
-
-// Rows that are gone first: they may hold values that new ones take over.
-void FileCopy::apply_all(std::vector<TableChange>& changes) {
-  ChunkPutter putter(connection_, run_.options, place_, fixed_);
-  begin_for(connection_, place_, true, tables_to_note());
-  try {
-    for (TableChange& change : changes) {
-      change.outcome = {};
-      const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
-      for (std::size_t at = 0; at < change.removals.size(); at += kRemovalsAtOnce) {
-        const auto first = change.removals.begin() + static_cast<std::ptrdiff_t>(at);
-        const auto size = std::min(kRemovalsAtOnce, change.removals.size() - at);
-        change.outcome.conflicts +=
-            putter.remove(change.work, {first, first + static_cast<std::ptrdiff_t>(size)}, how, change.outcome);
-      }
-      forget_chunks(connection_, change.work.look.stale);
-    }
-    std::int64_t rejects = 0;
-    std::vector<const TableWork*> filled;
-    for (TableChange& change : changes) {
-      apply_chunks(putter, change);
-      if (change.outcome.rows > 0) filled.push_back(&change.work);
-      rejects += change.outcome.rejected;
-      if (run_.options.on_conflict == OnConflict::kFail && change.outcome.conflicts > 0)
-        throw_error(bridge::kConflictState,
-                    std::to_string(change.outcome.conflicts) + " rows of " + change.work.target +
-                        " were changed in PostgreSQL since their import, and in the file",
-                    Diagnostics{.hint = "Keep PostgreSQL's with --on-conflict keep, or take the file's with "
-                                        "--on-conflict source."});
-    }
-    run_.count_rejects(rejects);
-    RoundTrip last(connection_);
-    for (const TableWork* work : filled) move_identity(last, work->plan, place_.schema, place_.tenant);
-    require_unchanged(reading_->file());
-    last.commit();
-  } catch (const Error& error) {
-    if (error.in_doubt()) note_commit(changes);
-    connection_.rollback();
-    throw;
-  } catch (...) {
-    connection_.rollback();
-    throw;
-  }
-  note_commit(changes);
-  for (TableChange& change : changes) change.work.outcome.add_counts(change.outcome);
-}
-
-void FileCopy::note_commit(const std::vector<TableChange>& changes) {
-  SentCommit& commit = commits_.emplace_back();
-  commit.source_table = changes.front().work.table.name;
-  commit.goes = changes.front().work.look.stale.front();
-  for (const TableChange& change : changes) {
-    commit.outcomes.push_back(change.work.outcome);  // names and no counts as yet
-    commit.outcomes.back().add_counts(change.outcome);
-    commit.outcomes.back().kept_deleted = 0;  // a later attempt counts them again
-  }
-}
-
-void FileCopy::apply_chunks(ChunkPutter& putter, TableChange& change) {
-  TableWork& work = change.work;
-  const ApplyOptions how{change.xids, run_.options.on_conflict == OnConflict::kSource};
-  bridge::Chunk chunk;
-  for (WorkReader reader(reading_->file(), work, source_.tenant); reader.next(chunk);) {
-    check_interrupted(run_.options);
-    std::vector<bridge::Change> changes = change.difference.changes(chunk);
-    if (work.look.there)
-      change.outcome.kept_deleted += settle_deletions(*work.look.there, chunk, work.key, how.overwrite, changes);
-    std::vector<std::size_t> kept_back;
-    std::string xids = change.xids;
-    if (std::any_of(changes.begin(), changes.end(), [](bridge::Change one) { return one != bridge::Change::none; }))
-      xids = putter.apply(work, chunk, changes, how, kept_back, change.outcome);
-    ChunkRecord record = record_of(work, chunk);
-    record.xids = xids;
-    record.marks = change.difference.marks(chunk, kept_back);
-    RoundTrip trip(connection_);
-    write_record(trip, place_, record);
-    trip.run();
-    change.outcome.conflicts += static_cast<std::int64_t>(kept_back.size());
-    change.outcome.rejected += static_cast<std::int64_t>(chunk.rejects.size());
-    change.outcome.repaired += count_repaired(chunk);
-    run_.advance(source_, work.plan.name, chunk.identity.rows);
-  }
-}
-
 // When the last batch is read, the worker's next file can be.
 void FileCopy::send_new_chunks() {
   reading_->start();
+  if (reading_->is_being_checked() && !send_while_checked()) {
+    read_by({});
+    reading_->start();
+  }
+  reading_->require_sound();
   try {
     while (std::optional<Batch> batch = reading_->take()) {
       if (batch->is_last) run_.read_ahead(worker_);
@@ -260,33 +136,88 @@ void FileCopy::send(Batch batch) {
   send_here(worker_, *shared);
 }
 
+// All of it in one transaction, which is committed when the file is found sound; batches are let go as they are sent.
+// False when the server refuses rows: nothing is sent then, and the file has to be read anew.
+bool FileCopy::send_while_checked() {
+  Batch sent;
+  std::vector<TableOutcome> outcomes;
+  ChunkPutter putter(connection_, run_.options, place_, fixed_);
+  try {
+    begin_for(connection_, place_, true, tables_to_note());
+    while (std::optional<Batch> batch = reading_->take()) {
+      if (batch->is_last) run_.read_ahead(worker_);
+      RoundTrip trip(connection_);
+      for (const TableOutcome& done : put_batch(putter, trip, place_, *batch, false))
+        outcome_of(outcomes, done.source_table).add_counts(done);
+      trip.run();
+      for (Batch::Part& part : batch->parts) {
+        sent.parts.push_back({part.work, {}});
+        sent.parts.back().chunk.identity = part.chunk.identity;
+      }
+      if (batch->is_last || !reading_->is_being_checked()) break;
+    }
+    reading_->require_sound();
+    count_rejects(outcomes);
+    require_unchanged(reading_->file());
+    connection_.commit();
+  } catch (const ForeignKeyInTheWay&) {
+    connection_.rollback();
+    return false;
+  } catch (const SourceError&) {
+    connection_.rollback();
+    reading_->require_sound();  // of a damaged file that alone is to be said
+    throw;
+  } catch (const Error& error) {
+    if (error.in_doubt() && !sent.parts.empty()) note_commit(sent, outcomes);
+    connection_.rollback();
+    if (bridge::is_data_refusal(error.sqlstate())) return false;
+    throw;
+  } catch (...) {
+    connection_.rollback();
+    throw;
+  }
+  noted_ = registered_ = true;
+  if (!sent.parts.empty()) note_done(sent, outcomes);
+  return true;
+}
+
 void FileCopy::send_here(std::size_t worker, Batch& batch) {
   std::set<ForeignKeyInTheWay> fixed;
   for (;;) {
     std::vector<TableOutcome> outcomes;
     try {
       send_batch(connection_of(worker), run_.options, place_, batch, fixed, [&](std::vector<TableOutcome>& done) {
-        std::int64_t rejects = 0;
-        for (const TableOutcome& outcome : done) rejects += outcome.rejected;
-        run_.count_rejects(rejects);
+        count_rejects(done);
         if (batch.is_last) require_unchanged(reading_->file());  // the reader is done with it
         outcomes = done;
       });
-      const std::lock_guard lock(mutex_);
-      note_commit(batch, outcomes);
-      for (const Batch::Part& part : batch.parts) committed_[part.work].push_back(part.chunk.identity.key_from);
-      for (const TableOutcome& done : outcomes) {
-        for (const auto& work : reading_->works()) {
-          if (work->table.name == done.source_table) work->outcome.add_counts(done);
-        }
-      }
-      break;
+      return note_done(batch, outcomes);
     } catch (const ForeignKeyInTheWay& key) {
       if (!run_.suspend(key)) fixed.insert(key);
     } catch (const Error& error) {
       const std::lock_guard lock(mutex_);
       if (error.in_doubt()) note_commit(batch, outcomes);
       throw;
+    }
+  }
+}
+
+void FileCopy::count_rejects(const std::vector<TableOutcome>& outcomes) {
+  std::int64_t rejects = 0;
+  for (const TableOutcome& outcome : outcomes) rejects += outcome.rejected;
+  run_.count_rejects(rejects);
+}
+
+// After its commit.
+void FileCopy::note_done(const Batch& batch, const std::vector<TableOutcome>& outcomes) {
+  {
+    const std::lock_guard lock(mutex_);
+    note_commit(batch, outcomes);
+    for (const Batch::Part& part : batch.parts) committed_[part.work].push_back(part.chunk.identity.key_from);
+    for (const TableOutcome& done : outcomes) {
+      for (const auto& work : reading_->works()) {
+        if (work->table.name == done.source_table) work->outcome.add_counts(done);
+      }
     }
   }
   for (const Batch::Part& part : batch.parts) run_.advance(source_, part.work->plan.name, part.chunk.identity.rows);
@@ -327,6 +258,7 @@ void FileCopy::record_empty_tables() {
     records.push_back(std::move(record));
   }
   if (records.empty()) return;
+  reading_->require_sound();
   begin_for(connection_, place_, true, noted_ ? std::vector<TableWork*>() : tables_to_note());
   RoundTrip last(connection_);
   for (const ChunkRecord& record : records) write_record(last, place_, record);

@@ -24,8 +24,8 @@ using FutureReading = std::future<std::unique_ptr<FileReading>>;
 // Brings one file into PostgreSQL: what is new in batches, what changed in one transaction.
 class FileCopy {
  public:
-  // `profile` is what the plan was made from.
-  FileCopy(CopyRun& run, std::size_t worker, const MigrationSource& source, const bridge::FileProfile& profile);
+  // `file` is what the plan was made from.
+  FileCopy(CopyRun& run, std::size_t worker, const ProfiledFile& file);
 
   // `ahead`: the same file, being read already, or nothing.
   // Throws a SourceError when the file can't be read: nothing of what this call has brought is left then. After any
@@ -40,6 +40,7 @@ class FileCopy {
   struct TableChange;
 
   std::vector<TableWork*> tables_to_note();
+  void read_by(const FileLedger& ledger);
   void begin_reading(const FileLedger& ledger, FutureReading ahead);
   void settle(const FileLedger& ledger);
   void apply_differences();
@@ -48,6 +49,9 @@ class FileCopy {
   void send_new_chunks();
   void send(Batch batch);
   void send_here(std::size_t worker, Batch& batch);
+  bool send_while_checked();
+  void count_rejects(const std::vector<TableOutcome>& outcomes);
+  void note_done(const Batch& batch, const std::vector<TableOutcome>& outcomes);
   void note_commit(const Batch& batch, const std::vector<TableOutcome>& outcomes);
   void note_commit(const std::vector<TableChange>& changes);
   void wait_for_pieces();
@@ -60,8 +64,8 @@ class FileCopy {
   CopyRun& run_;
   const std::size_t worker_;
   PostgresConnection& connection_;
+  const ProfiledFile& profiled_;
   const MigrationSource& source_;
-  const bridge::FileProfile& profile_;
   const LedgerPlace place_;
   std::unique_ptr<FileReading> reading_;
   std::vector<TableOutcome> settled_;

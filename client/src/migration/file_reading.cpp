@@ -7,18 +7,19 @@ constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 
 }  // namespace
 
-FileReading::FileReading(const CopyRun& run, const MigrationSource& source, const bridge::FileProfile& profile,
-                         const FileLedger& ledger, const std::function<void(FileLook&)>& adjust)
-    : source_(source), file_(open_source(source, run.options)) {
-  FileLook look = look_at(*file_, source, run.options, ledger);
+FileReading::FileReading(const CopyRun& run, const ProfiledFile& file, const FileLedger& ledger,
+                         const std::function<void(FileLook&)>& adjust)
+    : source_(file.source), file_(open_source(source_, run.options)) {
+  if (!file.is_checked) check_ = std::make_unique<IntegrityCheck>(*file_);
+  FileLook look = look_at(*file_, source_, run.options, ledger);
   if (adjust) adjust(look);
   unchanged_ = std::move(look.unchanged);
   for (const bridge::TablePlan& plan : run.plan.tables) {
-    const bridge::TableProfile* of_table = find_table(profile, plan);
+    const bridge::TableProfile* of_table = find_table(file.profile, plan);
     const TableLook* table = of_table ? look.find(of_table->table.name) : nullptr;
     if (!table) continue;
     works_.push_back(
-        std::make_unique<TableWork>(source, *file_, of_table->table, plan, *table, run.options.schema));
+        std::make_unique<TableWork>(source_, *file_, of_table->table, plan, *table, run.options.schema));
     works_.back()->is_bound = run.bound.count(plan.name) > 0;
   }
 }

@@ -8,15 +8,16 @@
 
 #include "migration/batch_channel.hpp"
 #include "migration/copy_run.hpp"
+#include "migration/integrity_check.hpp"
 
 namespace rowhouse::detail {
 
 // One file, opened at one moment: what of it is to be sent, and its new chunks, read by a thread of its own.
 class FileReading {
  public:
-  // Opens the file. `adjust` may change what was found to be done by what the ledger knows.
-  FileReading(const CopyRun& run, const MigrationSource& source, const bridge::FileProfile& profile,
-              const FileLedger& ledger, const std::function<void(FileLook&)>& adjust = {});
+  // Opens the file, and begins to check it where that is still to be done. `adjust` may change what was found to be done by what the ledger knows.
+  FileReading(const CopyRun& run, const ProfiledFile& file, const FileLedger& ledger,
+              const std::function<void(FileLook&)>& adjust = {});
   ~FileReading();
   FileReading(const FileReading&) = delete;
   FileReading& operator=(const FileReading&) = delete;
@@ -29,6 +30,11 @@ class FileReading {
   void start();
   // The next batch of new chunks, nothing behind the last; what the reader has thrown.
   std::optional<Batch> take() { return channel_.take(); }
+  // Of a file that is checked while it is read: nothing of it may be committed before require_sound().
+  bool is_being_checked() const { return check_ && !check_->is_done(); }
+  void require_sound() {
+    if (check_) check_->require_sound();
+  }
   // No more is wanted.
   void stop() { channel_.close(); }
 
@@ -37,6 +43,7 @@ class FileReading {
 
   const MigrationSource& source_;
   const std::unique_ptr<bridge::Source> file_;
+  std::unique_ptr<IntegrityCheck> check_;
   std::vector<TableOutcome> unchanged_;
   std::vector<std::unique_ptr<TableWork>> works_;
   BatchChannel channel_;

@@ -103,15 +103,21 @@ class Migration {
     const detail::LedgerPlace place{source.tenant, name, options_.schema, name_};
     if (is_installed_) ledger = detail::read_ledger(connection, place);
     const bool is_new = ledger.tables.empty();
-    detail::read_whole(source, options_, is_new && options_.check_integrity, [&](const bridge::Source& file) {
+    bool is_checked = true;
+    const auto wants_check = [&](const bridge::Source& file) {
+      is_checked = !is_new || !options_.check_integrity || !detail::may_be_checked_later(file, options_);
+      return is_new && options_.check_integrity && is_checked;
+    };
+    const auto read = [&](const bridge::Source& file) {
       if (!is_new && !looks_at_all_) {
         detail::FileLook look = detail::look_at(file, source, options_, ledger);
         detail::require_unchanged(file);
         if (look.tables.empty()) detail::look_for_deletions(connection, place, options_, ledger, look);
         if (note_look(source, look, ledger.is_unfinished, mutex)) return;
       }
-      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false), is_new};
-    });
+      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false), is_new, is_checked};
+    };
+    detail::read_whole(source, options_, read, wants_check);
   }
 
   // True when there is nothing to do.
@@ -199,7 +205,7 @@ class Migration {
 
   static detail::FutureReading read_ahead(const detail::CopyRun& run, const detail::ProfiledFile& file) {
     return std::async(std::launch::async, [&run, &file] {
-      auto reading = std::make_unique<detail::FileReading>(run, file.source, file.profile, detail::FileLedger());
+      auto reading = std::make_unique<detail::FileReading>(run, file, detail::FileLedger());
       reading->start();
       return reading;
     });
@@ -217,7 +223,7 @@ class Migration {
       detail::check_interrupted(options_);
       std::optional<detail::FileCopy> copy;
       try {
-        copy.emplace(run, worker, file.source, file.profile);
+        copy.emplace(run, worker, file);
         copy->commits() = std::exchange(commits, {});
         copy->copy(std::move(ahead));
         outcomes = copy->outcomes();

@@ -123,7 +123,7 @@ void find_collisions(bridge::Plan& plan, const std::vector<detail::ProfiledFile>
     if (std::none_of(plan.tables.begin(), plan.tables.end(), may_collide)) continue;
     ByTable found;
     try {
-      detail::read_whole(file.source, options, false, [&](const bridge::Source& source) {
+      detail::read_whole(file.source, options, [&](const bridge::Source& source) {
         found.clear();
         for (const bridge::TablePlan& table : plan.tables) {
           if (!may_collide(table)) continue;

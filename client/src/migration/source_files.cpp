@@ -7,19 +7,18 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <future>
 #include <map>
 #include <system_error>
 
 #include "bridge/tenant_id.hpp"
 #include "migration/choices.hpp"
+#include "migration/integrity_check.hpp"
 
 namespace rowhouse {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kReadInParts = 16 * 1024 * 1024;  // files from this size on are read by several threads
 
 [[noreturn]] void refuse(std::string_view sqlstate, const std::string& message, const std::string& hint) {
   Diagnostics diagnostics;
@@ -193,43 +192,38 @@ void require_unchanged(const bridge::Source& file) {
 
 namespace {
 
-void require_sound(bridge::Source& file) {
-  if (const bridge::Status status = file.check_integrity(); !status.ok()) throw_status(status);
-}
-
-// A large file is checked by a thread of its own meanwhile; what a damaged one gave counts for nothing, errors
-// included.
+// What a damaged file gave counts for nothing, errors included.
 void read_checked(bridge::Source& file, const std::function<void(const bridge::Source&)>& read) {
-  bridge::Result<std::unique_ptr<bridge::Source>> twin = std::unique_ptr<bridge::Source>();
-  if (file.size() >= kReadInParts) twin = file.twin();
-  if (!twin.ok()) throw_status(twin.status());
-  if (!twin.value()) {
-    require_sound(file);
-    return read(file);
-  }
-  std::future<bridge::Status> check = std::async(std::launch::async, [&] { return twin.value()->check_integrity(); });
+  IntegrityCheck check(file);
   std::exception_ptr failure;
   try {
     read(file);
   } catch (...) {
     failure = std::current_exception();
   }
-  if (const bridge::Status damage = check.get(); !damage.ok()) throw_status(damage);
+  check.require_sound();
   if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
 
-void read_whole(const MigrationSource& source, const MigrationOptions& options, bool check_integrity,
-                const std::function<void(const bridge::Source&)>& read) {
+void read_whole(const MigrationSource& source, const MigrationOptions& options,
+                const std::function<void(const bridge::Source&)>& read,
+                const std::function<bool(const bridge::Source&)>& wants_check) {
   for (bool again = true;; again = false) {
     const std::unique_ptr<bridge::Source> file = open_source(source, options);
     try {
-      return check_integrity ? read_checked(*file, read) : read(*file);
+      return wants_check && wants_check(*file) ? read_checked(*file, read) : read(*file);
     } catch (const SourceError& error) {
       if (!again || !error.may_pass) throw;
     }
   }
+}
+
+bool may_be_checked_later(const bridge::Source& file, const MigrationOptions& options) {
+  if (!IntegrityCheck::goes_on_beside(file)) return false;
+  bridge::Result<bool> known = bridge::is_known_by_names(file, plan_options(options));
+  return known.ok() && known.value();
 }
 
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
@@ -252,10 +246,11 @@ std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& so
     report_progress(options, progress);
     try {
       bridge::FileProfile profile;
-      read_whole(source, options, options.check_integrity, [&](const bridge::Source& file) {
+      const auto read = [&](const bridge::Source& file) {
         profile = profile_source(file, source, options, examine_text);
         require_unchanged(file);
-      });
+      };
+      read_whole(source, options, read, [&](const bridge::Source&) { return options.check_integrity; });
       files.push_back({source, std::move(profile)});
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;

@@ -28,9 +28,13 @@ std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const
 // read, before anything of it is kept.
 void require_unchanged(const bridge::Source& file);
 // Opens the file for `read`; where a failed read, damage or a change under it ends that, once more from the start: one
-// failure is no proof. `read` begins anew by itself. With `check_integrity` what it got counts only when this returns.
-void read_whole(const MigrationSource& source, const MigrationOptions& options, bool check_integrity,
-                const std::function<void(const bridge::Source&)>& read);
+// failure is no proof. `read` begins anew by itself. Where a check of the file is wanted, what it got counts only when
+// this returns.
+void read_whole(const MigrationSource& source, const MigrationOptions& options,
+                const std::function<void(const bridge::Source&)>& read,
+                const std::function<bool(const bridge::Source&)>& wants_check = {});
+// Whether the copy may check a file that is new: nothing but names was read of it until then.
+bool may_be_checked_later(const bridge::Source& file, const MigrationOptions& options);
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
                                    const MigrationOptions& options, bool examine_text);
 
@@ -38,7 +42,8 @@ bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSo
 struct ProfiledFile {
   MigrationSource source;
   bridge::FileProfile profile;
-  bool is_new = false;  // to the ledger
+  bool is_new = false;     // to the ledger
+  bool is_checked = true;  // or its copy has to check it, before anything is committed
 };
 
 // Profiles every file; those that fail go to `failures`.

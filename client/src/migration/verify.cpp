@@ -99,7 +99,7 @@ class Verification {
     try {
       std::vector<VerifiedTable> tables;
       told_ = 0;
-      detail::read_whole(source, options_, false, [&](const bridge::Source& file) {
+      detail::read_whole(source, options_, [&](const bridge::Source& file) {
         connection_.rollback();
         run_.report(source.tenant, "", -std::exchange(told_, 0));
         tables = compare_file(source, file);
