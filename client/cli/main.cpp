@@ -1,6 +1,5 @@
 // The command rowhouse: its words, their help, and nothing else.
 #include <malloc.h>
-#include <sqlite3.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -138,13 +137,12 @@ std::vector<std::string> arguments(int argc, char** argv) {
   return list;
 }
 
-// Files come and go by the thousand, each with threads and batches of its own: memory that they give back is kept for
-// the next, and SQLite's allocations are not counted under a lock that all threads share.
+// Files come and go by the thousand, each with threads and batches of its own: memory that one gives back is kept for
+// the next.
 void prepare_memory() {
   constexpr int kKept = 16 * 1024 * 1024;
   mallopt(M_TRIM_THRESHOLD, kKept);
   mallopt(M_MMAP_THRESHOLD, kKept);
-  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 }  // namespace

@@ -1,10 +1,18 @@
 #include "migration/integrity_check.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <chrono>
 
 #include "migration/source_files.hpp"
 
 namespace rowhouse::detail {
+namespace {
+
+constexpr int kNice = 10;  // whoever reads beside it goes first
+
+}  // namespace
 
 bool IntegrityCheck::goes_on_beside(const bridge::Source& file) {
   return file.size() >= kReadInParts && !file.reads_copy();
@@ -17,7 +25,10 @@ IntegrityCheck::IntegrityCheck(bridge::Source& file) {
     twin_ = std::move(twin.value());
   }
   if (twin_) {
-    result_ = std::async(std::launch::async, [twin = twin_.get()] { return twin->check_integrity(); });
+    result_ = std::async(std::launch::async, [twin = twin_.get()] {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+      return twin->check_integrity();
+    });
   } else if (const bridge::Status damage = file.check_integrity(); !damage.ok()) {
     throw_status(damage);
   }
