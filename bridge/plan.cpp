@@ -356,12 +356,18 @@ const TablePlan* Plan::find_source(const std::string& source_table) const {
 }
 
 Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options) {
+  std::vector<const FileProfile*> all;
+  for (const FileProfile& file : files) all.push_back(&file);
+  return make_plan(all, options);
+}
+
+Plan make_plan(const std::vector<const FileProfile*>& files, const PlanOptions& options) {
   std::map<std::string, Versions, NameOrder> tables;
   Plan plan;
   std::set<std::string> notes;
-  for (const FileProfile& file : files) {
-    for (const TableProfile& table : file.tables) tables[table.table.name].push_back(&table);
-    for (const PassedOver& object : file.passed_over) {
+  for (const FileProfile* file : files) {
+    for (const TableProfile& table : file->tables) tables[table.table.name].push_back(&table);
+    for (const PassedOver& object : file->passed_over) {
       if (object.kind == "view") continue;  // plan.views
       notes.insert(object.kind + " \"" + object.name + "\" is passed over: " + object.reason);
     }

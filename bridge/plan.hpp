@@ -185,6 +185,7 @@ struct Plan {
 };
 
 /// One plan for all the files: tables of one name are one table, columns are merged by name.
+Plan make_plan(const std::vector<const FileProfile*>& files, const PlanOptions& options);
 Plan make_plan(const std::vector<FileProfile>& files, const PlanOptions& options);
 
 }  // namespace rowhouse::bridge

@@ -281,10 +281,10 @@ class ViewReader {
 
 }  // namespace
 
-std::vector<ViewPlan> plan_views(const std::vector<FileProfile>& files, const Plan& plan, const TargetNames& target) {
+std::vector<ViewPlan> plan_views(const std::vector<const FileProfile*>& files, const Plan& plan, const TargetNames& target) {
   std::vector<ViewPlan> views;
-  for (const FileProfile& file : files) {
-    for (const View& view : file.views) {
+  for (const FileProfile* file : files) {
+    for (const View& view : file->views) {
       const auto same = [&](const ViewPlan& other) { return same_name(other.source_name, view.name); };
       const auto at = std::find_if(views.begin(), views.end(), same);
       if (at != views.end()) {

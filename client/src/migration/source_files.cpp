@@ -266,8 +266,8 @@ bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationO
                         const bridge::TargetNames& target) {
   bridge::PlanOptions how = plan_options(options);
   how.target = target;
-  std::vector<bridge::FileProfile> profiles;
-  for (const ProfiledFile& file : files) profiles.push_back(file.profile);
+  std::vector<const bridge::FileProfile*> profiles;
+  for (const ProfiledFile& file : files) profiles.push_back(&file.profile);
   return bridge::make_plan(profiles, how);
 }
 
