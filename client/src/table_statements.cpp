@@ -2,6 +2,7 @@
 #include "bridge/names.hpp"
 #include "rowhouse/error.hpp"
 #include "table_sql.hpp"
+#include "table_texts.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -28,20 +29,32 @@ TableStatements::TableStatements(Database database, const std::string& schema, c
     : database_(database),
       shape_(&shape),
       tenant_(std::move(tenant)),
-      table_(postgres() ? bridge::quote_qualified(schema, shape.name) : bridge::quote_identifier(shape.name)),
-      tenant_column_(shape.column_of(ColumnRole::kTenant).value()) {
-  for (std::size_t i = 0; i < shape.columns.size(); ++i) {
-    const std::string& name = names_.emplace_back(bridge::quote_identifier(column(i).name));
-    const char* in_utc = postgres() && column(i).type == ColumnType::kTimestamp ? " AT TIME ZONE 'UTC'" : "";
-    append(columns_, qualified(i) + in_utc + " AS " + name);
-    append(returning_, name + in_utc + " AS " + name);
-  }
-  insert_ = insert_text();
-  upsert_ = insert_ + on_conflict(RowTimes::kNow);
+      tenant_column_(shape.column_of(ColumnRole::kTenant).value()),
+      texts_(known_texts(database, schema, shape)) {
+  if (texts_) return;
+  texts_ = make_texts(schema);
+  keep_texts(database, schema, shape, texts_);
 }
 
+std::shared_ptr<const TableTexts> TableStatements::make_texts(const std::string& schema) {
+  const auto texts = std::make_shared<TableTexts>();
+  texts_ = texts;  // what is made first is used for the rest
+  texts->table = postgres() ? bridge::quote_qualified(schema, shape_->name) : bridge::quote_identifier(shape_->name);
+  for (std::size_t i = 0; i < shape_->columns.size(); ++i) {
+    const std::string& name = texts->names.emplace_back(bridge::quote_identifier(column(i).name));
+    const char* in_utc = postgres() && column(i).type == ColumnType::kTimestamp ? " AT TIME ZONE 'UTC'" : "";
+    append(texts->columns, qualified(i) + in_utc + " AS " + name);
+    append(texts->returning, name + in_utc + " AS " + name);
+  }
+  texts->insert = insert_text();
+  texts->upsert = texts->insert + on_conflict(RowTimes::kNow);
+  return texts;
+}
+
+const std::string& TableStatements::quoted(std::size_t place) const { return texts_->names[place]; }
+
 // Qualified, since SQLite takes an unknown name in quotes for a string.
-std::string TableStatements::qualified(std::size_t place) const { return "t." + names_[place]; }
+std::string TableStatements::qualified(std::size_t place) const { return "t." + quoted(place); }
 
 // What the column is compared and sorted by: text by its bytes, times as times, for files hold them in several forms.
 std::string TableStatements::sortable(std::size_t place) const {
@@ -122,7 +135,7 @@ void TableStatements::add_conditions(Sql& sql, const std::vector<Condition>& con
 
 Statement TableStatements::select(const std::vector<Condition>& conditions, RowOrder order,
                                   std::optional<std::size_t> limit, const std::optional<PageKey>& after) const {
-  Sql sql("SELECT " + columns_ + " FROM " + table_ + " AS t");
+  Sql sql("SELECT " + texts_->columns + " FROM " + texts_->table + " AS t");
   add_conditions(sql, conditions);
   if (after) add_page(sql, order, *after);
   sql.text += order_by(order);
@@ -131,7 +144,7 @@ Statement TableStatements::select(const std::vector<Condition>& conditions, RowO
 }
 
 Statement TableStatements::count(const std::vector<Condition>& conditions) const {
-  Sql sql("SELECT count(*) FROM " + table_ + " AS t");
+  Sql sql("SELECT count(*) FROM " + texts_->table + " AS t");
   add_conditions(sql, conditions);
   return sql.done();
 }

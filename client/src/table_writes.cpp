@@ -5,6 +5,7 @@
 #include "connection.hpp"
 #include "rowhouse/error.hpp"
 #include "table_sql.hpp"
+#include "table_texts.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -79,10 +80,10 @@ std::string TableStatements::insert_text() const {
   std::size_t number = 0;
   for (std::size_t i = 0; i < shape_->columns.size(); ++i) {
     if (column(i).role == ColumnRole::kId) continue;
-    append(names, names_[i]);
+    append(names, quoted(i));
     append(values, '$' + std::to_string(++number));
   }
-  return "INSERT INTO " + table_ + " AS t (" + names + ") VALUES (" + values + ')';
+  return "INSERT INTO " + texts_->table + " AS t (" + names + ") VALUES (" + values + ')';
 }
 
 std::vector<Value> TableStatements::insert_parameters(std::vector<Value> row) const {
@@ -91,10 +92,10 @@ std::vector<Value> TableStatements::insert_parameters(std::vector<Value> row) co
 }
 
 std::string TableStatements::on_conflict(RowTimes times) const {
-  std::string key = names_[tenant_column_];
+  std::string key = quoted(tenant_column_);
   std::string set;
   for (std::size_t i = 0; i < shape_->columns.size(); ++i) {
-    const std::string& name = names_[i];
+    const std::string& name = quoted(i);
     switch (column(i).role) {
       case ColumnRole::kKey:
         append(key, name);
@@ -116,7 +117,7 @@ std::string TableStatements::on_conflict(RowTimes times) const {
     }
   }
   if (set.empty()) {  // the row comes back only when it is written
-    const std::string& name = names_[tenant_column_];
+    const std::string& name = quoted(tenant_column_);
     set = name + " = excluded." + name;
   }
   return " ON CONFLICT (" + key + ") DO UPDATE SET " + set;
@@ -125,17 +126,18 @@ std::string TableStatements::on_conflict(RowTimes times) const {
 Statement TableStatements::insert(std::vector<Value> row) const {
   check(row);
   set_times(row, RowTimes::kNow, now());
-  return {insert_ + " RETURNING " + returning_, insert_parameters(std::move(row))};
+  return {texts_->insert + " RETURNING " + texts_->returning, insert_parameters(std::move(row))};
 }
 
 Statement TableStatements::upsert(std::vector<Value> row, RowTimes times) const {
   check(row);
   set_times(row, times, now());
-  return {insert_ + on_conflict(times) + " RETURNING " + returning_, insert_parameters(std::move(row))};
+  const std::string upsert = times == RowTimes::kNow ? texts_->upsert : texts_->insert + on_conflict(times);
+  return {upsert + " RETURNING " + texts_->returning, insert_parameters(std::move(row))};
 }
 
 Statement TableStatements::upsert_quietly(std::vector<Value> row) const {
-  return {upsert_, insert_parameters(std::move(row))};
+  return {texts_->upsert, insert_parameters(std::move(row))};
 }
 
 Statement TableStatements::update(std::vector<Value> row) const {
@@ -167,19 +169,19 @@ Statement TableStatements::change(const std::vector<Condition>& conditions,
     check_value(assignment.place, assignment.value);
     const auto* json = std::get_if<Json>(&assignment.value.held());
     const bool null = json != nullptr && json->is_null() && changed.nullable;
-    append(set, names_[assignment.place] + " = " + sql.bind(null ? Value() : assignment.value));
+    append(set, quoted(assignment.place) + " = " + sql.bind(null ? Value() : assignment.value));
   }
   if (const auto updated = shape_->column_of(ColumnRole::kUpdatedAt)) {
-    append(set, names_[*updated] + " = " + sql.bind(Value(now())));
+    append(set, quoted(*updated) + " = " + sql.bind(Value(now())));
   }
   if (set.empty()) throw_error("22023", "an update of \"" + shape_->name + "\" changes nothing");
-  sql.text = "UPDATE " + table_ + " AS t SET " + set;
+  sql.text = "UPDATE " + texts_->table + " AS t SET " + set;
   add_conditions(sql, conditions);
   return sql.done();
 }
 
 Statement TableStatements::remove(const std::vector<Condition>& conditions) const {
-  Sql sql("DELETE FROM " + table_ + " AS t");
+  Sql sql("DELETE FROM " + texts_->table + " AS t");
   add_conditions(sql, conditions);
   return sql.done();
 }
@@ -195,7 +197,7 @@ std::vector<std::size_t> TableStatements::stage_columns() const {
 std::string TableStatements::make_stage() const {
   std::string list;
   for (const std::size_t place : stage_columns()) {
-    append(list, names_[place] + ' ' + stage_type(column(place).type));
+    append(list, quoted(place) + ' ' + stage_type(column(place).type));
   }
   return std::string("CREATE TEMPORARY TABLE ") + kStage + " (" + list + ") ON COMMIT DROP";
 }
@@ -209,13 +211,13 @@ std::string TableStatements::drop_stage() const { return std::string("DROP TABLE
 // temporary table without an index is read as it was written; to sort it would cost more than it is worth.
 Statement TableStatements::merge_stage() const {
   Sql sql("");
-  std::string names = names_[tenant_column_];
+  std::string names = quoted(tenant_column_);
   std::string values = sql.bind(tenant_) + "::text";
   for (const std::size_t place : stage_columns()) {
-    append(names, names_[place]);
-    append(values, "s." + names_[place]);
+    append(names, quoted(place));
+    append(values, "s." + quoted(place));
   }
-  sql.text = "INSERT INTO " + table_ + " AS t (" + names + ") SELECT " + values + " FROM " + kStage + " AS s" +
+  sql.text = "INSERT INTO " + texts_->table + " AS t (" + names + ") SELECT " + values + " FROM " + kStage + " AS s" +
              on_conflict(RowTimes::kNow);
   return sql.done();
 }

@@ -93,6 +93,8 @@ struct ColumnShape {
   ColumnRole role = ColumnRole::kPlain;  ///< what it is for
   Nulls nulls = Nulls::kByType;          ///< how it deals with NULL
   bool nullable = false;                 ///< NULL is a value
+
+  bool operator==(const ColumnShape&) const = default;  ///< the same column
 };
 
 /// A table, without the struct behind it.
@@ -108,6 +110,7 @@ struct TableShape {
   ROWHOUSE_EXPORT std::vector<std::size_t> keys() const;
   /// The statements that make it where it is missing: table, indexes, and on PostgreSQL protection by row security.
   ROWHOUSE_EXPORT std::vector<std::string> create_statements(Database database, const std::string& schema) const;
+  bool operator==(const TableShape&) const = default;  ///< the same table
 };
 
 namespace detail {

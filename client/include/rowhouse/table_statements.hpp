@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class ROWHOUSE_EXPORT PageKey {
 };
 
 namespace detail {
+
+struct TableTexts;
 
 struct Statement {
   std::string sql;
@@ -88,6 +91,8 @@ class ROWHOUSE_EXPORT TableStatements {
   class Sql;
   bool postgres() const noexcept { return database_ == Database::kPostgresql; }
   const ColumnShape& column(std::size_t place) const { return shape_->columns[place]; }
+  std::shared_ptr<const TableTexts> make_texts(const std::string& schema);
+  const std::string& quoted(std::size_t place) const;  // its name
   std::string qualified(std::size_t place) const;
   std::string sortable(std::size_t place) const;
   std::vector<std::size_t> order_columns(RowOrder order) const;
@@ -106,13 +111,8 @@ class ROWHOUSE_EXPORT TableStatements {
   Database database_;
   const TableShape* shape_;
   std::string tenant_;
-  std::string table_;               // quoted
-  std::vector<std::string> names_;  // of the columns, quoted
-  std::string columns_;             // of SELECT
-  std::string returning_;           // the same where the table has no alias
-  std::string insert_;              // INSERT, up to its VALUES
-  std::string upsert_;              // the whole statement that gives nothing back
   std::size_t tenant_column_;
+  std::shared_ptr<const TableTexts> texts_;
 };
 
 }  // namespace detail
