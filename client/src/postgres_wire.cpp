@@ -211,12 +211,13 @@ bool PostgresWire::send_one(const PostgresStatement& statement, const std::strin
   const int count = static_cast<int>(statement.parameters.size());
   const char* const* data = count == 0 ? nullptr : values;
   Slot slot{.kind = Slot::Kind::kStatement, .sink = statement.sink};
-  if (!statements_.enabled() || !is_worth_preparing(sql)) {
+  const std::string* const known = statements_.enabled() ? statements_.find(sql) : nullptr;
+  if (known == nullptr && (!statements_.enabled() || !is_worth_preparing(sql))) {
     slots_.push_back(std::move(slot));
     return PQsendQueryParams(connection_, sql.c_str(), count, nullptr, data, nullptr, nullptr, 0) == 1;
   }
   slot.sql = sql;
-  if (const std::string* known = statements_.find(sql)) {
+  if (known != nullptr) {
     slot.name = *known;
   } else {
     for (const Slot& earlier : slots_) {  // the same statement twice in one exchange

@@ -10,19 +10,15 @@ class BasicIntegratedObjectRepository<Access>::Rows : public BasicTableRepositor
  public:
   explicit Rows(Access access)
       : BasicTableRepository<IntegratedObject, Access>(integrated_objects(), std::move(access)) {}
+  using BasicTableRepository<IntegratedObject, Access>::create_row;
+  using BasicTableRepository<IntegratedObject, Access>::upsert_row;
   using BasicTableRepository<IntegratedObject, Access>::upsert_rows;
 };
 
 namespace detail {
 
-// For a batch: as the table's pack() has it, without a copy of the JSON.
+// As the table's pack() has it.
 ROWHOUSE_EXPORT std::vector<Value> packed_row(const IntegratedObjectData& data);
-
-inline IntegratedObject object_of(const IntegratedObjectData& data) {
-  IntegratedObject object;
-  static_cast<IntegratedObjectData&>(object) = data;
-  return object;
-}
 
 inline Filter<IntegratedObject> of_type(const std::optional<std::string_view>& object_type) {
   return object_type ? where(&IntegratedObject::object_type) == std::string(*object_type)
@@ -93,7 +89,7 @@ auto BasicIntegratedObjectRepository<Access>::for_each(const std::function<bool(
 
 template <class Access>
 auto BasicIntegratedObjectRepository<Access>::create(const IntegratedObjectData& data) -> Answer<IntegratedObject> {
-  return rows_->create(detail::object_of(data));
+  return rows_->create_row(detail::packed_row(data));
 }
 template <class Access>
 auto BasicIntegratedObjectRepository<Access>::create(const Json& data) -> Answer<IntegratedObject> {
@@ -101,7 +97,7 @@ auto BasicIntegratedObjectRepository<Access>::create(const Json& data) -> Answer
 }
 template <class Access>
 auto BasicIntegratedObjectRepository<Access>::upsert(const IntegratedObjectData& data) -> Answer<IntegratedObject> {
-  return rows_->upsert(detail::object_of(data));
+  return rows_->upsert_row(detail::packed_row(data));
 }
 
 template <class Access>

@@ -136,7 +136,7 @@ struct Assignment {
   Value value;
 };
 
-// As a batch sends it: its text; NULL for the null of JSON where the column takes it. 22021, 22P02, 22P05.
+// As it is sent: its text; NULL for the null of JSON where the column takes it. 22021, 22P02, 22P05.
 ROWHOUSE_EXPORT Value packed_json(const Json& json, bool nullable);
 template <class M>
 Value packed(const M& member, [[maybe_unused]] bool nullable) {
@@ -159,11 +159,9 @@ class Column {
       : shape_{std::move(name), ColumnTraits<M>::type, role, nulls,
                nulls == Nulls::kByType && ColumnTraits<M>::nullable},
         offset_(detail::offset_of<T>(member)),
-        write_([member](const T& object) { return ColumnTraits<M>::write(object.*member); }),
         pack_([member, nullable = shape_.nullable](const T& object) {
           return detail::packed<M>(object.*member, nullable);
         }),
-        take_([member](T& object) { return ColumnTraits<M>::write(std::move(object.*member)); }),
         read_([member, nulls](T& object, const Field& field) {
           const bool empty = (nulls == Nulls::kTolerated || std::same_as<M, Json>)&&field.is_null();
           object.*member = empty ? M{} : FieldTraits<M>::read(field);
@@ -173,12 +171,8 @@ class Column {
   const ColumnShape& shape() const noexcept { return shape_; }
   /// Where the member lies in a T.
   std::size_t offset() const noexcept { return offset_; }
-  /// The member's value as a parameter.
-  Value write(const T& object) const { return write_(object); }
-  /// The same, moved out of the object.
-  Value write(T&& object) const { return take_(object); }
-  /// The same for a batch: JSON as text, which needs no copy of it. Throws 22021, 22P02 or 22P05 for JSON that jsonb
-  /// cannot hold.
+  /// The member's value as a parameter; JSON as text, which needs no copy of it. Throws 22021, 22P02 or 22P05 for JSON
+  /// that jsonb cannot hold.
   Value pack(const T& object) const { return pack_(object); }
   /// Fills the member from a field.
   void read(T& object, const Field& field) const { read_(object, field); }
@@ -186,8 +180,7 @@ class Column {
  private:
   ColumnShape shape_;
   std::size_t offset_;
-  std::function<Value(const T&)> write_, pack_;
-  std::function<Value(T&)> take_;
+  std::function<Value(const T&)> pack_;
   std::function<void(T&, const Field&)> read_;
 };
 
@@ -291,21 +284,7 @@ class Table {
 
   /// The table without the struct.
   const TableShape& shape() const noexcept { return shape_; }
-  /// A parameter for each column.
-  std::vector<Value> write(const T& object) const {
-    std::vector<Value> values;
-    values.reserve(columns_.size());
-    for (const Column<T>& column : columns_) values.push_back(column.write(object));
-    return values;
-  }
-  /// The same, moved out of the object.
-  std::vector<Value> write(T&& object) const {
-    std::vector<Value> values;
-    values.reserve(columns_.size());
-    for (const Column<T>& column : columns_) values.push_back(column.write(std::move(object)));
-    return values;
-  }
-  /// The same for a batch, see Column::pack.
+  /// A parameter for each column, see Column::pack.
   std::vector<Value> pack(const T& object) const {
     std::vector<Value> values;
     values.reserve(columns_.size());

@@ -123,14 +123,12 @@ class BasicTableRepository {
 
   /// Stores a new row and returns it as it is stored. Its id and times are the database's and this call's; a time of
   /// creation that is set already is kept.
-  Answer<T> create(const T& object) { return stored(statements().insert(table_->write(object))); }
+  Answer<T> create(const T& object) { return create_row(table_->pack(object)); }
   /// By key: creates, or replaces what is there; columns of the role kKept stay when `object` has NULL there.
-  Answer<T> upsert(const T& object) {
-    return stored(statements().upsert(table_->write(object), detail::RowTimes::kNow));
-  }
+  Answer<T> upsert(const T& object) { return upsert_row(table_->pack(object)); }
   /// The same, but with the object's own times: a copy of a row of another database.
   Answer<T> restore(const T& object) {
-    return stored(statements().upsert(table_->write(object), detail::RowTimes::kGiven));
+    return stored(statements().upsert(table_->pack(object), detail::RowTimes::kGiven));
   }
   /// upsert() for many in one transaction, by binary COPY and merge on PostgreSQL, which needs the right to make
   /// temporary tables. Returns how many rows were written: of two objects with one key the later counts. All or
@@ -145,7 +143,7 @@ class BasicTableRepository {
   }
   /// Replaces all but id, tenant and time of creation of the row with this id, or this key where the table has no id.
   /// False when there is none.
-  Answer<bool> update(const T& object) { return touched(statements().update(table_->write(object))); }
+  Answer<bool> update(const T& object) { return touched(statements().update(table_->pack(object))); }
   /// Changes some columns of all rows that the filter takes; how many they are.
   Answer<std::size_t> update(const Filter<T>& filter, std::initializer_list<Change<T>> changes) {
     std::vector<detail::Assignment> assignments;
@@ -172,6 +170,12 @@ class BasicTableRepository {
  protected:
   /// For a session or transaction behind `access`; `table` must outlive it.
   BasicTableRepository(const Table<T>& table, Access access) : table_(&table), access_(std::move(access)) {}
+  /// create() of what Table::pack() gives.
+  Answer<T> create_row(std::vector<Value> row) { return stored(statements().insert(std::move(row))); }
+  /// upsert() of what Table::pack() gives.
+  Answer<T> upsert_row(std::vector<Value> row) {
+    return stored(statements().upsert(std::move(row), detail::RowTimes::kNow));
+  }
   /// upsert_many() of what Table::pack() gives: `row(0)` to `row(count - 1)`.
   template <class Row>
   Answer<std::size_t> upsert_rows(std::size_t count, Row&& row) {
