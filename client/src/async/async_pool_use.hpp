@@ -1,7 +1,6 @@
 #pragma once
 
 #include "async/async_runner.hpp"
-#include "async/hop.hpp"
 #include "async/pool.hpp"
 #include "replicas.hpp"
 
@@ -21,13 +20,14 @@ struct PoolUse<Awaiting> {
   }
   // `sql` is a constant.
   static asio::awaitable<Result> ask(const Held& connection, std::string_view sql, CallLimits limits) {
-    const auto timeout = limits.timeout;
-    auto asking = hop(connection->executor(), limits.stop,
-                      [held = connection, sql, timeout](std::stop_token asked) -> asio::awaitable<Result> {
-                        held->set_limits({.timeout = timeout, .stop = asked});
-                        const Call call{.sql = sql, .parameters = {}};
-                        co_return co_await held->execute(call);
-                      });
+    const std::stop_source stop;
+    auto ask = [held = connection, sql, timeout = limits.timeout,
+                stop](const std::stop_token&) -> asio::awaitable<Result> {
+      held->set_limits({.timeout = timeout, .stop = stop});
+      const Call call{.sql = sql, .parameters = {}};
+      co_return co_await held->execute(call);
+    };
+    auto asking = at(*connection, limits.stop, std::move(ask), stop);
     co_return co_await std::move(asking);
   }
   static void give_back(Pool& pool, Held connection) noexcept { pool.give_back(std::move(connection), true, false); }

@@ -59,9 +59,9 @@ class AsyncSqlite final : public AsyncConnection {
     connection_->release(name);
     co_return;
   }
-  void set_limits(const CallLimits& limits) override {
-    limits_ = limits;
-    connection_->set_limits(limits);
+  void set_limits(const AsyncLimits& limits) override {
+    limits_ = {.timeout = limits.timeout, .stop = limits.stop.get_token()};
+    connection_->set_limits(limits_);
   }
   bool usable() noexcept override { return connection_->usable(); }
   asio::awaitable<void> ping() override { co_return; }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <asio/any_io_executor.hpp>
+#include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/awaitable.hpp>
-#include <asio/cancellation_state.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/execution/outstanding_work.hpp>
@@ -29,32 +31,24 @@ struct AwaitedBy<asio::awaitable<T, Executor>> {
 template <class Awaitable>
 using Awaited = typename AwaitedBy<Awaitable>::type;
 
-// Stops when the token does, or the slot of the coroutine is emitted to: Asio's cancellation as a stop token, which may
-// be asked for from any thread.
-class Stopping {
- public:
-  Stopping(asio::cancellation_slot slot, const std::stop_token& token, std::stop_source source)
-      : source_(std::move(source)), slot_(slot), on_stop_(token, Request{source_}) {
-    if (slot_.is_connected())
-      slot_.assign([source = source_](asio::cancellation_type) mutable { source.request_stop(); });
-  }
-  ~Stopping() {
-    if (slot_.is_connected()) slot_.clear();
-  }
-  Stopping(const Stopping&) = delete;
-  Stopping& operator=(const Stopping&) = delete;
-  std::stop_token token() const { return source_.get_token(); }
+template <class R>
+using Kept = std::conditional_t<std::is_void_v<R>, bool, std::optional<R>>;
 
- private:
-  struct Request {
-    std::stop_source source;
-    void operator()() noexcept { source.request_stop(); }
-  };
-
-  std::stop_source source_;
-  asio::cancellation_slot slot_;
-  std::stop_callback<Request> on_stop_;
+// Asks to stop, from any thread.
+struct RequestStop {
+  std::stop_source source;
+  void operator()() noexcept { source.request_stop(); }
 };
+
+// A coroutine's handler, whose cancellation by Asio asks `source` to stop and ends nothing on its own. Asio forgets
+// that whenever a handler is called, so each one that waits is made so.
+template <class Handler>
+auto asking_to_stop(std::stop_source source, Handler handler) {
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (slot.is_connected())
+    slot.assign([source = std::move(source)](asio::cancellation_type) mutable { source.request_stop(); });
+  return asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler));
+}
 
 // Resumes the coroutine that waits on its own executor, which stays busy until then.
 template <class Handler>
@@ -72,32 +66,56 @@ struct Return {
 };
 
 // Runs `work(stop token)`, a coroutine, on another executor, and gives what it gives. The work owns what it uses: it
-// goes on to its end whatever becomes of the coroutine that waits for it. `source`: stops it as well.
+// goes on to its end whatever becomes of the coroutine that waits for it. Stopped by the token, by the source, and by
+// Asio's cancellation of the coroutine that waits.
 template <class Work>
 auto hop(asio::any_io_executor executor, std::stop_token stop, Work work, std::stop_source source = {})
     -> asio::awaitable<Awaited<std::invoke_result_t<Work&, std::stop_token>>> {
   using R = Awaited<std::invoke_result_t<Work&, std::stop_token>>;
-  using Kept = std::conditional_t<std::is_void_v<R>, bool, std::optional<R>>;
-  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-  const Stopping stopping(state.slot(), stop, std::move(source));
-  const auto kept = std::make_shared<Kept>();
-  const auto run = [](Work own, std::stop_token asked, std::shared_ptr<Kept> keep) -> asio::awaitable<void> {
+  const std::stop_callback on_stop(stop, RequestStop{source});
+  const auto kept = std::make_shared<Kept<R>>();
+  const auto run = [](Work own, std::stop_token asked, std::shared_ptr<Kept<R>> keep) -> asio::awaitable<void> {
     if constexpr (std::is_void_v<R>)
       co_await own(asked);
     else
       keep->emplace(co_await own(asked));
   };
   // Asio's own way would hand the slot on, to be emitted to from another executor than the work's.
-  const auto start = [](auto handler, asio::any_io_executor there, asio::awaitable<void> running) {
-    asio::co_spawn(there, std::move(running), Return(std::move(handler)));
+  const auto start = [&source](auto handler, asio::any_io_executor there, asio::awaitable<void> running) {
+    asio::co_spawn(there, std::move(running), Return(asking_to_stop(source, std::move(handler))));
   };
   // Each in a statement of its own: g++ 12 destroys some temporaries of a co_await twice.
   asio::use_awaitable_t<> token;
-  asio::awaitable<void> running = run(std::move(work), stopping.token(), kept);
+  asio::awaitable<void> running = run(std::move(work), source.get_token(), kept);
   auto done = asio::async_initiate<asio::use_awaitable_t<>, void(std::exception_ptr)>(start, token, std::move(executor),
                                                                                       std::move(running));
   co_await std::move(done);
   if constexpr (!std::is_void_v<R>) co_return *std::move(*kept);
+}
+
+// The same where the caller is. What the work waits for has handlers that are asking_to_stop(); Asio's cancellation
+// does not throw into it meanwhile.
+template <class Work>
+auto here(std::stop_token stop, Work work, std::stop_source source = {})
+    -> asio::awaitable<Awaited<std::invoke_result_t<Work&, std::stop_token>>> {
+  using R = Awaited<std::invoke_result_t<Work&, std::stop_token>>;
+  const std::stop_callback on_stop(stop, RequestStop{source});
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  Kept<R> kept{};
+  std::exception_ptr error;
+  try {
+    auto working = work(source.get_token());
+    if constexpr (std::is_void_v<R>)
+      co_await std::move(working);
+    else
+      kept.emplace(co_await std::move(working));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (error) std::rethrow_exception(error);
+  if constexpr (!std::is_void_v<R>) co_return *std::move(kept);
 }
 
 }  // namespace rowhouse::detail

@@ -9,11 +9,9 @@ namespace {
 std::size_t no_rows() { return 0; }
 std::size_t rows_of(const Result& result) { return result.empty() ? result.affected_rows() : result.size(); }
 
-// watched() for coroutines.
 template <class R>
-asio::awaitable<R> watched(const DatabaseOptions& options, const ObservedDatabase& database, std::string_view sql,
-                           std::string_view name, asio::awaitable<R> work) {
-  if (!options.observer) co_return co_await std::move(work);
+asio::awaitable<R> watch_over(const DatabaseOptions& options, const ObservedDatabase& database, std::string_view sql,
+                              std::string_view name, asio::awaitable<R> work) {
   const StatementWatch watch(options, database, sql, name);
   try {
     if constexpr (std::is_void_v<R>) {
@@ -28,6 +26,14 @@ asio::awaitable<R> watched(const DatabaseOptions& options, const ObservedDatabas
     watch.failed(error);
     throw;
   }
+}
+
+// watched() for coroutines.
+template <class R>
+asio::awaitable<R> watched(const DatabaseOptions& options, const ObservedDatabase& database, std::string_view sql,
+                           std::string_view name, asio::awaitable<R> work) {
+  if (!options.observer) return work;
+  return watch_over(options, database, sql, name, std::move(work));
 }
 
 }  // namespace
@@ -47,26 +53,9 @@ void AsyncLease::cancel() noexcept {
   in_progress_.request_stop();
 }
 
-CallLimits AsyncLease::limits(const CallOptions& options) const {
-  CallLimits limits = state_.limits(options);
-  limits.stop = stop_;
-  return limits;
-}
-
-asio::awaitable<void> AsyncLease::settle() {
-  const int depth = abandoned_.exchange(kNothing);
-  if (depth == kNothing) co_return;
-  if (depth == 0)
-    co_await rollback();
-  else
-    co_await end_savepoint(depth, false);
-}
-
 asio::awaitable<void> AsyncLease::begin(const TransactionOptions& asked) {
   const LeaseState::Begin wanted = state_.prepare(asked);
-  CallLimits limits = wanted.limits;
-  limits.stop = stop_;
-  connection_->set_limits(limits);
+  connection_->set_limits({wanted.limits.timeout, stop_});
   asio::awaitable<void> running = connection_->begin(wanted.options, wanted.identity);
   auto begun = watched(options(), pool_->observed(), "BEGIN", std::string_view(), std::move(running));
   co_await std::move(begun);
@@ -91,9 +80,7 @@ asio::awaitable<void> AsyncLease::commit() {
 }
 
 asio::awaitable<void> AsyncLease::rollback() {
-  CallLimits limits = state_.transaction_limits();
-  limits.stop = {};  // whoever wants to stop wants this
-  connection_->set_limits(limits);
+  connection_->set_limits({.timeout = state_.transaction_limits().timeout});  // whoever wants to stop wants this
   state_.ended();
   asio::awaitable<void> running = connection_->rollback();
   auto undone = watched(options(), pool_->observed(), "ROLLBACK", std::string_view(), std::move(running));

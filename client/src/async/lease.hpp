@@ -15,8 +15,8 @@ namespace rowhouse::detail {
 
 // A statement of a caller and all that belongs to it.
 struct Question {
-  Question(std::string_view text, std::vector<Value> values, const CallOptions& asked)
-      : sql(text), parameters(std::move(values)), options(asked), name(asked.name) {}
+  Question(std::string text, std::vector<Value> values, const CallOptions& asked)
+      : sql(std::move(text)), parameters(std::move(values)), options(asked), name(asked.name) {}
   std::string sql;
   std::vector<Value> parameters;
   CallOptions options;  // its name is `name`
@@ -25,7 +25,7 @@ struct Question {
 };
 
 // A connection on loan, shared by a session, its transactions and repositories. One call at a time: call() brings it to
-// the connection's executor, on which all that returns an awaitable here is to run.
+// where the connection works, and there all that returns an awaitable here is to run.
 class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
  public:
   AsyncLease(std::shared_ptr<AsyncPool> pool, std::shared_ptr<AsyncConnection> connection, Identity identity,
@@ -51,24 +51,21 @@ class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
   // Thread-safe: stops the call in progress.
   void cancel() noexcept;
 
-  // `work(*this)`, a coroutine, on the connection's executor. It owns what it uses. Stopped by the token, by cancel(),
+  // `work(*this)`, a coroutine, where the connection works. It owns what it uses. Stopped by the token, by cancel(),
   // and by Asio's cancellation of the coroutine that waits.
   template <class Work>
   auto call(std::stop_token stop, Work work) {
-    using R = Awaited<std::invoke_result_t<Work&, AsyncLease&>>;
-    std::stop_source source;
+    const std::stop_source source;
     {
       const std::lock_guard lock(mutex_);
       in_progress_ = source;
     }
-    return hop(
-        connection_->executor(), std::move(stop),
-        [self = shared_from_this(), work = std::move(work)](std::stop_token asked) mutable -> asio::awaitable<R> {
-          self->stop_ = std::move(asked);
-          co_await self->settle();
-          co_return co_await work(*self);
-        },
-        std::move(source));
+    auto run = [self = shared_from_this(), work = std::move(work), source](const std::stop_token&) mutable {
+      self->stop_ = source;
+      const int depth = self->abandoned_.exchange(kNothing);
+      return depth == kNothing ? work(*self) : self->after_rollback(depth, work);
+    };
+    return at(*connection_, std::move(stop), std::move(run), source);
   }
 
   asio::awaitable<void> begin(const TransactionOptions& options);
@@ -86,9 +83,17 @@ class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
  private:
   static constexpr int kNothing = -1;
 
-  asio::awaitable<void> settle();
+  template <class Work>
+  std::invoke_result_t<Work&, AsyncLease&> after_rollback(int depth, Work& work) {
+    if (depth == 0)
+      co_await rollback();
+    else
+      co_await end_savepoint(depth, false);
+    auto working = work(*this);
+    co_return co_await std::move(working);
+  }
   asio::awaitable<Result> start(const Call& call);
-  CallLimits limits(const CallOptions& options) const;
+  AsyncLimits limits(const CallOptions& options) const { return {state_.limits(options).timeout, stop_}; }
   void note_write() noexcept {
     if (writes_) writes_->note();
   }
@@ -96,8 +101,8 @@ class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
   const std::shared_ptr<AsyncPool> pool_;
   std::shared_ptr<AsyncConnection> connection_;
   LeaseState state_;
-  const std::shared_ptr<Writes> writes_;  // null: nobody asks
-  std::stop_token stop_;                  // of the call in progress
+  const std::shared_ptr<Writes> writes_;     // null: nobody asks
+  std::stop_source stop_{std::nostopstate};  // of the call in progress
   std::atomic<int> abandoned_{kNothing};
   std::mutex mutex_;  // guards what follows
   std::stop_source in_progress_{std::nostopstate};

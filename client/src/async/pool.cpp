@@ -19,6 +19,28 @@ asio::awaitable<void> wait_for(std::shared_ptr<asio::steady_timer> timer, std::s
   co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
+// A place in the queue for a connection; its timer wakes the coroutine that waits. All with the pool's lock.
+class AsyncPool::Waiter {
+ public:
+  Waiter(const asio::any_io_executor& executor, std::chrono::milliseconds patience) : timer_(executor, patience) {}
+
+  template <class Handler>
+  void wait(Handler handler) {
+    timer_.async_wait(std::move(handler));
+    if (woken_) timer_.cancel();
+  }
+  void wake() {
+    woken_ = true;
+    timer_.cancel();
+  }
+
+  bool granted = false;
+
+ private:
+  asio::steady_timer timer_;
+  bool woken_ = false;
+};
+
 AsyncPool::AsyncPool(asio::any_io_executor executor, Url url, DatabaseOptions options)
     : executor_(std::move(executor)),
       strand_(asio::make_strand(executor_)),
@@ -29,7 +51,9 @@ AsyncPool::AsyncPool(asio::any_io_executor executor, Url url, DatabaseOptions op
 asio::awaitable<std::shared_ptr<AsyncConnection>> AsyncPool::check_out(std::stop_token stop) {
   const auto self = shared_from_this();
   if (!take_permit()) {
-    auto waiting = hop(strand_, stop, [self](std::stop_token asked) { return self->wait_for_permit(asked); });
+    const std::stop_source source;
+    auto wait = [self, source](const std::stop_token&) { return self->wait_for_permit(source); };
+    auto waiting = here(stop, std::move(wait), source);
     co_await std::move(waiting);
   }
   struct Permit {
@@ -40,7 +64,9 @@ asio::awaitable<std::shared_ptr<AsyncConnection>> AsyncPool::check_out(std::stop
   } permit{this};
   std::shared_ptr<AsyncConnection> found;
   for (found = take_idle(); found; found = take_idle()) {
-    const bool fit = co_await is_fit(found);  // in a statement of its own: g++ 12 awaits it behind a false && too
+    if (is_too_old(found->made, options_) || !found->usable()) continue;
+    if (!is_to_be_asked(found->returned, options_)) break;
+    const bool fit = co_await answers(found);
     if (fit) break;
   }
   if (!found) found = co_await connect(stop);
@@ -62,11 +88,9 @@ void AsyncPool::end_wait(Clock::time_point start, const Error* error) {
   if (error != nullptr) throw *error;
 }
 
-// On the strand.
-asio::awaitable<void> AsyncPool::wait_for_permit(std::stop_token stop) {
+asio::awaitable<void> AsyncPool::wait_for_permit(std::stop_source stop) {
   const auto start = Clock::now();
-  const auto waiter = std::make_shared<Waiter>();
-  waiter->timer = std::make_shared<asio::steady_timer>(strand_, options_.checkout_timeout);
+  Waiter waiter(executor_, options_.checkout_timeout);
   std::optional<Error> refusal;
   {
     const std::lock_guard lock(mutex_);
@@ -77,17 +101,35 @@ asio::awaitable<void> AsyncPool::wait_for_permit(std::stop_token stop) {
     if (waiters_.size() >= options_.max_waiting && options_.checkout_timeout.count() > 0)
       refusal = too_many_waiting(waiters_.size());
     else
-      waiters_.push_back(waiter);
+      waiters_.push_back(&waiter);
   }
   if (!refusal) {
-    co_await wait_for(waiter->timer, stop);
-    const std::lock_guard lock(mutex_);
-    if (!waiter->granted) {
-      waiters_.remove(waiter);
+    co_await in_queue(waiter, stop);
+    if (!waiter.granted)
       refusal = stop.stop_requested() ? Error("57014", "the caller has asked to stop") : none_came_free(options_);
-    }
   }
   end_wait(start, refusal ? &*refusal : nullptr);
+}
+
+// Until the waiter has a permit, its time is up, or somebody asks to stop; then it is out of the queue.
+asio::awaitable<void> AsyncPool::in_queue(Waiter& waiter, std::stop_source stop) {
+  const std::unique_ptr<Waiter, std::function<void(Waiter*)>> at_end(&waiter, [this](Waiter* gone) {
+    const std::lock_guard lock(mutex_);
+    if (!gone->granted) waiters_.remove(gone);
+  });
+  const std::stop_callback on_stop(stop.get_token(), [&] {
+    const std::lock_guard lock(mutex_);
+    waiter.wake();
+  });
+  const auto start = [&](auto handler) {
+    auto resume = asking_to_stop(stop, std::move(handler));
+    const std::lock_guard lock(mutex_);
+    waiter.wait(std::move(resume));
+  };
+  asio::error_code ignored;
+  auto token = asio::redirect_error(asio::use_awaitable, ignored);
+  auto woken = asio::async_initiate<decltype(token), void(asio::error_code)>(start, token);
+  co_await std::move(woken);
 }
 
 void AsyncPool::give_permit_back() noexcept {
@@ -96,10 +138,10 @@ void AsyncPool::give_permit_back() noexcept {
     --in_use_;
     return;
   }
-  const std::shared_ptr<Waiter> next = waiters_.front();
+  Waiter& next = *waiters_.front();
   waiters_.pop_front();
-  next->granted = true;
-  asio::post(strand_, [next] { next->timer->cancel(); });
+  next.granted = true;
+  next.wake();
 }
 
 std::shared_ptr<AsyncConnection> AsyncPool::take_idle() {
@@ -110,15 +152,13 @@ std::shared_ptr<AsyncConnection> AsyncPool::take_idle() {
   return connection;
 }
 
-asio::awaitable<bool> AsyncPool::is_fit(std::shared_ptr<AsyncConnection> connection) {
-  if (is_too_old(connection->made, options_) || !connection->usable()) co_return false;
-  if (!is_to_be_asked(connection->returned, options_)) co_return true;
+asio::awaitable<bool> AsyncPool::answers(std::shared_ptr<AsyncConnection> connection) {
   try {
-    auto answer = hop(connection->executor(), {}, [connection](std::stop_token) {
+    auto asking = at(*connection, {}, [connection](const std::stop_token&) {
       connection->set_limits({.timeout = kPingTimeout});
       return connection->ping();
     });
-    co_await std::move(answer);
+    co_await std::move(asking);
     co_return true;
   } catch (const Error&) {
     co_return false;
@@ -150,9 +190,10 @@ void AsyncPool::give_back(std::shared_ptr<AsyncConnection> connection, bool clea
       give_permit_back();
       return;
     }
-    const asio::any_io_executor executor = connection->executor();
+    asio::any_io_executor executor = connection->executor();
+    if (!executor) executor = executor_;
     asio::co_spawn(
-        executor,
+        std::move(executor),
         [](std::shared_ptr<AsyncPool> self, std::shared_ptr<AsyncConnection> own, bool reset) -> asio::awaitable<void> {
           co_await self->clean_up(std::move(own), reset);
           self->give_permit_back();
@@ -165,8 +206,9 @@ void AsyncPool::give_back(std::shared_ptr<AsyncConnection> connection, bool clea
 
 asio::awaitable<void> AsyncPool::clean_up(std::shared_ptr<AsyncConnection> connection, bool touched) {
   try {
-    const CallLimits limits{.timeout = kPingTimeout};
+    const AsyncLimits limits{.timeout = kPingTimeout};
     connection->set_limits(limits);
+    if (!connection->usable()) co_return;  // closed, as below
     co_await connection->rollback();
     const bool old = is_too_old(connection->made, options_);
     if (!old && touched && options_.reset_on_return && !options_.transaction_pooler) co_await connection->reset();

@@ -43,18 +43,16 @@ class AsyncPool final : public std::enable_shared_from_this<AsyncPool> {
   bool was_reachable() const noexcept { return was_reachable_; }
 
  private:
-  struct Waiter {
-    std::shared_ptr<asio::steady_timer> timer;  // of the strand; cancelled when granted
-    bool granted = false;
-  };
+  class Waiter;
   using Connections = std::vector<std::shared_ptr<AsyncConnection>>;
 
   bool take_permit();
-  asio::awaitable<void> wait_for_permit(std::stop_token stop);
+  asio::awaitable<void> wait_for_permit(std::stop_source stop);
+  asio::awaitable<void> in_queue(Waiter& waiter, std::stop_source stop);
   void end_wait(Clock::time_point start, const Error* error);
   void give_permit_back() noexcept;
   std::shared_ptr<AsyncConnection> take_idle();
-  asio::awaitable<bool> is_fit(std::shared_ptr<AsyncConnection> connection);
+  asio::awaitable<bool> answers(std::shared_ptr<AsyncConnection> connection);
   asio::awaitable<std::shared_ptr<AsyncConnection>> connect(std::stop_token stop);
   asio::awaitable<void> clean_up(std::shared_ptr<AsyncConnection> connection, bool touched);
   void put_idle(std::shared_ptr<AsyncConnection> connection);
@@ -68,7 +66,7 @@ class AsyncPool final : public std::enable_shared_from_this<AsyncPool> {
   mutable std::mutex mutex_;                           // guards what follows
   std::deque<std::shared_ptr<AsyncConnection>> idle_;  // the last one is taken first: the others may age
   std::size_t in_use_ = 0;                             // permits given
-  std::list<std::shared_ptr<Waiter>> waiters_;
+  std::list<Waiter*> waiters_;
 };
 
 }  // namespace rowhouse::detail

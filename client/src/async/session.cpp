@@ -16,7 +16,7 @@ using detail::Question;
 awaitable<Result> execute_on(AsyncLease& lease, std::string_view sql, std::vector<Value> parameters,
                              const CallOptions& options) {
   return lease.call(lease.stop_of(options),
-                    [question = Question(sql, std::move(parameters), options)](AsyncLease& own) {
+                    [question = Question(std::string(sql), std::move(parameters), options)](AsyncLease& own) {
                       own.touch();
                       return own.execute(question);
                     });
@@ -24,7 +24,7 @@ awaitable<Result> execute_on(AsyncLease& lease, std::string_view sql, std::vecto
 
 awaitable<std::size_t> for_each_on(AsyncLease& lease, std::string_view sql, std::vector<Value> parameters, RowSink take,
                                    const CallOptions& options) {
-  Question question(sql, std::move(parameters), options);
+  Question question(std::string(sql), std::move(parameters), options);
   question.sink = std::move(take);
   return lease.call(lease.stop_of(options), [question = std::move(question)](AsyncLease& own) {
     own.touch();
@@ -44,7 +44,7 @@ awaitable<std::size_t> insert_rows(AsyncLease& lease, const CopyTarget& target, 
 awaitable<std::size_t> copy_rows(AsyncLease& lease, const CopyTarget& target, const RowSource& next) {
   if (lease.database() == Database::kSqlite) co_return co_await insert_rows(lease, target, next);
   detail::Statement types = detail::CopyRows::types_of(target);
-  const Question question(types.sql, std::move(types.parameters), {});
+  const Question question(std::move(types.sql), std::move(types.parameters), {});
   const Result known = co_await lease.execute(question);
   const detail::CopyRows rows(target, known);
   detail::CopySource source(rows, next);

@@ -14,7 +14,7 @@ using asio::awaitable;
 
 // A statement of this library, which leaves no state in the session.
 awaitable<Result> run_here(AsyncLease& lease, Statement statement) {
-  const Question question(statement.sql, std::move(statement.parameters), {});
+  const Question question(std::move(statement.sql), std::move(statement.parameters), {});
   co_return co_await lease.execute(question);
 }
 
@@ -90,8 +90,9 @@ struct AsyncTableAccess::Impl : TableUse<AsyncLease> {
 
   awaitable<Result> run(Statement statement) const {
     check_open();
+    Question question(std::move(statement.sql), std::move(statement.parameters), {});
     return lease->call(lease->stop_of({}),
-                       [statement = std::move(statement)](AsyncLease& own) { return run_here(own, statement); });
+                       [question = std::move(question)](AsyncLease& own) { return own.execute(question); });
   }
 };
 

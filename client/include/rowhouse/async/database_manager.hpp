@@ -51,9 +51,9 @@ namespace async {
 
 /// As rowhouse::DatabaseManager: the connections to one database. A handle: copies share one pool. Thread-safe.
 ///
-/// PostgreSQL's connections wait in the executor's context, each on a strand of its own, and no thread waits for one;
-/// SQLite works on a few threads of the context's. The context must outlive the manager and its sessions. A coroutine
-/// that is cancelled has to run on a strand, or in a context that one thread runs: Asio asks for it.
+/// PostgreSQL's connections wait in the executor's context, and no thread waits for one: a call goes on where its
+/// caller runs. SQLite works on a few threads of the context's. The context must outlive the manager and its sessions.
+/// A coroutine that is cancelled has to run on a strand, or in a context that one thread runs: Asio asks for it.
 class ROWHOUSE_EXPORT DatabaseManager {
  public:
   /// Throws ConfigurationError for a URL of another kind or options out of range.
