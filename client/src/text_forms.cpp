@@ -1,7 +1,6 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
+#include <string>
 
 #include "bridge/tenant_id.hpp"
 #include "connection.hpp"
@@ -14,17 +13,32 @@ void check_tenant(std::string_view tenant) {
   if (!status.ok()) throw_error(status.sqlstate, status.message, {.hint = status.hint});
 }
 
+namespace {
+
+// As many digits, with zeros in front.
+void put_digits(char* to, int digits, std::int64_t number) {
+  for (int i = digits - 1; i >= 0; --i, number /= 10) to[i] = static_cast<char>('0' + number % 10);
+}
+
+}  // namespace
+
 std::string timestamp_text(Timestamp time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 64> buffer;
-  const int size =
-      std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02u %02d:%02d:%02d.%06d", static_cast<int>(date.year()),
-                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                    static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                    static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return std::string(buffer.data(), static_cast<std::size_t>(size));
+  std::string text = "0000-00-00 00:00:00.000000";
+  const int year = static_cast<int>(date.year());
+  put_digits(&text[5], 2, static_cast<unsigned>(date.month()));
+  put_digits(&text[8], 2, static_cast<unsigned>(date.day()));
+  put_digits(&text[11], 2, clock.hours().count());
+  put_digits(&text[14], 2, clock.minutes().count());
+  put_digits(&text[17], 2, clock.seconds().count());
+  put_digits(&text[20], 6, clock.subseconds().count());
+  if (year >= 0 && year <= 9999)
+    put_digits(&text[0], 4, year);
+  else
+    text.replace(0, 4, std::to_string(year));  // PostgreSQL knows some of these
+  return text;
 }
 
 namespace {
