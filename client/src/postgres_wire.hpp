@@ -43,6 +43,7 @@ struct PostgresNotice {
 class PostgresLine {
  public:
   // Asks the server to stop the statement in progress, if there is one: by a thread of its own, which waits for nobody.
+  // The request may hit the statement that follows.
   void cancel_soon() const;
   // Whoever waits for the connection finds it lost.
   void cut() const noexcept;
