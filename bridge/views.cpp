@@ -281,7 +281,8 @@ class ViewReader {
 
 }  // namespace
 
-std::vector<ViewPlan> plan_views(const std::vector<const FileProfile*>& files, const Plan& plan, const TargetNames& target) {
+std::vector<ViewPlan> plan_views(const std::vector<const FileProfile*>& files, const Plan& plan,
+                                 const TargetNames& target) {
   std::vector<ViewPlan> views;
   for (const FileProfile* file : files) {
     for (const View& view : file->views) {

@@ -13,7 +13,8 @@ namespace rowhouse::bridge {
 void translate_views(Plan& plan, const std::string& schema);
 
 /// The views of the files, still without their queries; names are distinct from those of the plan's tables.
-std::vector<ViewPlan> plan_views(const std::vector<const FileProfile*>& files, const Plan& plan, const TargetNames& target);
+std::vector<ViewPlan> plan_views(const std::vector<const FileProfile*>& files, const Plan& plan,
+                                 const TargetNames& target);
 
 /// Of one that is translated: as its caller, so that the policies of the tables bind whoever reads it. PostgreSQL 15.
 std::string create_view_sql(const ViewPlan& view, const std::string& schema);

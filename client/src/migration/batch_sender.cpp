@@ -255,7 +255,8 @@ void restore(Batch::Part& part) {
 
 void copy_all(ChunkPutter& putter, Parts parts, TableOutcome& outcome) {
   std::vector<const bridge::Chunk*> chunks;
-  for (const Batch::Part& part : parts) {
+  for (Batch::Part& part : parts) {
+    restore(part);
     chunks.push_back(&part.chunk);
     outcome.rows += std::count(part.chunk.refused.begin(), part.chunk.refused.end(), false);
   }
@@ -272,12 +273,12 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const 
     parts = of_one_table(rest);
     TableWork& work = *parts.front().work;
     TableOutcome& outcome = outcome_of(outcomes, work.table.name);
-    for (Batch::Part& part : parts) restore(part);
     const bool merges = searches || work.is_bound;
     if (!merges) copy_all(putter, parts, outcome);
     for (Batch::Part& part : parts) {
       std::string xids;
       if (merges) {
+        restore(part);  // by what the parts before it have shown
         std::vector<std::size_t> conflicts;
         const std::vector<bridge::Change> changes(part.chunk.rows(), bridge::Change::insert);
         xids = putter.apply(work, part.chunk, changes, {}, conflicts, outcome);

@@ -136,21 +136,36 @@ void FileCopy::send(Batch batch) {
   send_here(worker_, *shared);
 }
 
-// All of it in one transaction, which is committed when the file is found sound; batches are let go as they are sent.
 // False when the server refuses rows: nothing is sent then, and the file has to be read anew.
 bool FileCopy::send_while_checked() {
+  try {
+    send_until_checked();
+    return true;
+  } catch (const ForeignKeyInTheWay&) {
+    return false;
+  } catch (const SourceError&) {
+    reading_->require_sound();  // of a damaged file that alone is to be said
+    throw;
+  } catch (const Error& error) {
+    if (bridge::is_data_refusal(error.sqlstate())) return false;
+    throw;
+  }
+}
+
+// All of it in one transaction, which is committed when the file is found sound; batches are let go as they are sent.
+void FileCopy::send_until_checked() {
   Batch sent;
   std::vector<TableOutcome> outcomes;
   ChunkPutter putter(connection_, run_.options, place_, fixed_);
+  begin_for(connection_, place_, true, tables_to_note());
   try {
-    begin_for(connection_, place_, true, tables_to_note());
     while (std::optional<Batch> batch = reading_->take()) {
       if (batch->is_last) run_.read_ahead(worker_);
       RoundTrip trip(connection_);
       for (const TableOutcome& done : put_batch(putter, trip, place_, *batch, false))
         outcome_of(outcomes, done.source_table).add_counts(done);
       trip.run();
-      for (Batch::Part& part : batch->parts) {
+      for (const Batch::Part& part : batch->parts) {
         sent.parts.push_back({part.work, {}});
         sent.parts.back().chunk.identity = part.chunk.identity;
       }
@@ -160,25 +175,16 @@ bool FileCopy::send_while_checked() {
     count_rejects(outcomes);
     require_unchanged(reading_->file());
     connection_.commit();
-  } catch (const ForeignKeyInTheWay&) {
-    connection_.rollback();
-    return false;
-  } catch (const SourceError&) {
-    connection_.rollback();
-    reading_->require_sound();  // of a damaged file that alone is to be said
-    throw;
   } catch (const Error& error) {
-    if (error.in_doubt() && !sent.parts.empty()) note_commit(sent, outcomes);
+    if (error.in_doubt()) note_commit(sent, outcomes);
     connection_.rollback();
-    if (bridge::is_data_refusal(error.sqlstate())) return false;
     throw;
   } catch (...) {
     connection_.rollback();
     throw;
   }
   noted_ = registered_ = true;
-  if (!sent.parts.empty()) note_done(sent, outcomes);
-  return true;
+  note_done(sent, outcomes);
 }
 
 void FileCopy::send_here(std::size_t worker, Batch& batch) {
@@ -225,6 +231,7 @@ void FileCopy::note_done(const Batch& batch, const std::vector<TableOutcome>& ou
 
 // Under the lock.
 void FileCopy::note_commit(const Batch& batch, const std::vector<TableOutcome>& outcomes) {
+  if (batch.parts.empty()) return;
   const Batch::Part& part = batch.parts.front();
   SentCommit& commit = commits_.emplace_back();
   commit.source_table = part.work->table.name;

@@ -50,6 +50,7 @@ class FileCopy {
   void send(Batch batch);
   void send_here(std::size_t worker, Batch& batch);
   bool send_while_checked();
+  void send_until_checked();
   void count_rejects(const std::vector<TableOutcome>& outcomes);
   void note_done(const Batch& batch, const std::vector<TableOutcome>& outcomes);
   void note_commit(const Batch& batch, const std::vector<TableOutcome>& outcomes);

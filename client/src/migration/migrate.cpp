@@ -103,10 +103,11 @@ class Migration {
     const detail::LedgerPlace place{source.tenant, name, options_.schema, name_};
     if (is_installed_) ledger = detail::read_ledger(connection, place);
     const bool is_new = ledger.tables.empty();
+    const bool is_due = is_new && options_.check_integrity;
     bool is_checked = true;
     const auto wants_check = [&](const bridge::Source& file) {
-      is_checked = !is_new || !options_.check_integrity || !detail::may_be_checked_later(file, options_);
-      return is_new && options_.check_integrity && is_checked;
+      is_checked = !is_due || !detail::may_be_checked_later(file, options_);
+      return is_due && is_checked;
     };
     const auto read = [&](const bridge::Source& file) {
       if (!is_new && !looks_at_all_) {
