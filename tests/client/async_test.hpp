@@ -103,9 +103,9 @@ class AsyncTest : public BothDatabases {
   // How a call ends that is cancelled after a while: with an SQLSTATE, with "aborted", which is Asio's, or with
   // nothing.
   template <class Call>
-  std::string cancelled(Call call) {
+  std::string cancelled(Call call, std::chrono::milliseconds after = 300ms) {
     asio::cancellation_signal signal;
-    asio::steady_timer timer(loop, 300ms);
+    asio::steady_timer timer(loop, after);
     timer.async_wait([&](asio::error_code) { signal.emit(asio::cancellation_type::terminal); });
     return ended(std::move(call), signal);
   }
