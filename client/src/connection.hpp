@@ -47,6 +47,14 @@ struct Call {
   const RowSink* sink = nullptr;                   // takes the rows; null: the result has them
 };
 
+// A statement whose rows are taken by and by.
+class AskedRows {
+ public:
+  virtual ~AskedRows() = default;
+  // The rows that are there; none at the end, where it throws what went wrong.
+  virtual Result take() = 0;
+};
+
 // What a statement fails with when somebody else has the lock that it needs.
 inline constexpr std::string_view kLockIsTaken = "55P03";
 
@@ -60,6 +68,10 @@ class Connection {
   virtual Result execute(const Call& call) = 0;
   // One statement in a transaction of its own, in one round trip.
   virtual Result execute_alone(const Identity& identity, const Call& call) = 0;
+  // Begins to read, within a transaction: a server works while the caller does something else. answer() gives some rows
+  // of what was asked, and none at the end. Other calls in between wait for all of them first.
+  virtual std::shared_ptr<AskedRows> ask(const Call& call) = 0;
+  virtual Result answer(AskedRows& asked) = 0;
   // COPY ... FROM STDIN: `fill` writes to the buffer and returns how much; 0 is the end. PostgreSQL alone.
   virtual std::size_t copy_in(std::string_view sql, const std::function<std::size_t(std::span<char>)>& fill) = 0;
   // COPY ... TO STDOUT: `take` gets one message after the other. PostgreSQL alone.

@@ -1,7 +1,6 @@
 #include "lease.hpp"
 
 #include "rowhouse/error.hpp"
-#include "statement_watch.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -52,6 +51,24 @@ Result Lease::run(Call call, const CallOptions& options) {
         return state_.runs_alone() ? connection_->execute_alone(state_.identity(), call) : connection_->execute(call);
       },
       [](const Result& result) { return result.empty() ? result.affected_rows() : result.size(); });
+}
+
+void Lease::ask(Asked& asked, const Statement& statement) {
+  connection_->set_limits(state_.limits({}));
+  asked.watch.start(options(), pool_->observed(), statement.sql);
+  asked.rows = connection_->ask({statement.sql, statement.parameters});
+}
+
+Result Lease::answer(Asked& asked) {
+  connection_->set_limits(state_.limits({}));
+  try {
+    Result rows = connection_->answer(*asked.rows);
+    asked.watch.took(rows.size());
+    return rows;
+  } catch (const Error& error) {
+    asked.watch.failed(error);
+    throw;
+  }
 }
 
 std::size_t Lease::for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lease_state.hpp"
+#include "rowhouse/table_statements.hpp"
 #include "writes.hpp"
 
 namespace rowhouse::detail {
@@ -48,6 +49,9 @@ class Lease {
   }
   std::size_t for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
                        const CallOptions& options = {});
+  // A statement of this library within a transaction, whose rows are taken as they come: see Connection.
+  void ask(Asked& asked, const Statement& statement);
+  Result answer(Asked& asked);
   // COPY of this library, within a transaction.
   std::size_t copy_in(std::string_view sql, const std::function<std::size_t(std::span<char>)>& fill) {
     connection_->set_limits(state_.limits({}));

@@ -1,15 +1,23 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "connection.hpp"
+#include "statement_watch.hpp"
 
 namespace rowhouse::detail {
 
 // Of a transaction's savepoint; the first has the depth 1.
 inline std::string savepoint_name(int depth) { return "rowhouse_" + std::to_string(depth); }
+
+// A statement of this library whose rows are taken by and by.
+struct Asked {
+  StreamWatch watch;
+  std::shared_ptr<AskedRows> rows;
+};
 
 // Of a connection on loan: for whom it is, which transaction is open on it, and how long calls may take. Talks to
 // nobody, so blocking and asynchronous leases share it. Not thread-safe.

@@ -72,6 +72,7 @@ bool failed(const PGresult* result) {
 
 struct PostgresConnection::Impl {
   std::unique_ptr<PostgresWire> wire;
+  std::shared_ptr<RowStream> stream;  // in flight, or the last that was
   std::string database;
   CallLimits limits;
 
@@ -105,6 +106,8 @@ struct PostgresConnection::Impl {
   PostgresResult run(std::string_view sql, bool may_commit);
   ResultPtr run_simple(std::string_view sql, const char* refusal);
   std::vector<PostgresResult> run(std::span<const PostgresStatement> statements, bool may_commit);
+  void receive() noexcept;
+  void settle() noexcept;
   template <class Steps>
   void drive(Steps& steps);
   void abort_copy(ExecStatusType direction) const noexcept {
@@ -138,6 +141,7 @@ void PostgresConnection::Impl::drive(Steps& steps) {
 
 std::vector<PostgresResult> PostgresConnection::Impl::run(std::span<const PostgresStatement> statements,
                                                           bool may_commit) {
+  settle();
   if (limits.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
   wire->send(statements, may_commit);
   drive(*wire);
@@ -147,6 +151,23 @@ std::vector<PostgresResult> PostgresConnection::Impl::run(std::span<const Postgr
     drive(*wire);
   }
   return wire->take();
+}
+
+// What the stream waits for.
+void PostgresConnection::Impl::receive() noexcept {
+  try {
+    drive(*stream);
+  } catch (...) {
+    stream->fail(std::current_exception());
+  }
+}
+
+// All that is on its way to the stream.
+void PostgresConnection::Impl::settle() noexcept {
+  if (!stream) return;
+  stream->want_all();
+  if (stream->in_flight()) receive();
+  stream.reset();
 }
 
 PostgresResult PostgresConnection::Impl::run(std::string_view sql, bool may_commit) {
@@ -210,6 +231,7 @@ PostgresResult PostgresConnection::execute(std::string_view sql, std::initialize
 // By the simple protocol, which takes COPY and several statements: `refusal` says what is wrong with a COPY that would
 // need the client.
 ResultPtr PostgresConnection::Impl::run_simple(std::string_view sql, const char* refusal) {
+  settle();
   const PostgresUse use(*wire);
   const bool may_commit = wire->idle();
   ResultPtr result(PQexec(get(), terminated(sql).c_str()));
@@ -239,15 +261,28 @@ std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const
   return impl_->run(statements, may_commit);
 }
 
+std::shared_ptr<RowStream> PostgresConnection::ask(std::string_view sql,
+                                                   std::span<const PostgresParameter> parameters) {
+  impl_->settle();
+  return impl_->stream = std::make_shared<RowStream>(*impl_->wire, sql, parameters);
+}
+
+Result PostgresConnection::answer(RowStream& asked) {
+  if (asked.lacks_rows()) impl_->receive();
+  return asked.take();
+}
+
 void PostgresConnection::set_limits(CallLimits limits) { impl_->limits = std::move(limits); }
 
 std::size_t PostgresConnection::copy_in(std::string_view sql, const Fill& fill) {
+  impl_->settle();
   PostgresCopy copy(*impl_->wire, sql, fill);
   impl_->drive(copy);
   return copy.take();
 }
 
 std::size_t PostgresConnection::copy_out(std::string_view sql, const Take& take) {
+  impl_->settle();
   PostgresCopy copy(*impl_->wire, sql, take);
   impl_->drive(copy);
   return copy.take();

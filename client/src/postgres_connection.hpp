@@ -13,6 +13,7 @@
 #include "call_limits.hpp"
 #include "postgres_result.hpp"
 #include "postgres_wire.hpp"
+#include "row_stream.hpp"
 #include "rowhouse/error.hpp"
 #include "rowhouse/url.hpp"
 
@@ -44,6 +45,10 @@ class PostgresConnection {
   std::vector<PostgresResult> execute_pipeline(std::span<const PostgresStatement> statements);
   // The same; `may_commit` false when a loss of the connection is known to leave nothing behind.
   std::vector<PostgresResult> execute_pipeline(std::span<const PostgresStatement> statements, bool may_commit);
+
+  // A statement that reads within a transaction, whose rows are taken as they come; see Connection.
+  std::shared_ptr<RowStream> ask(std::string_view sql, std::span<const PostgresParameter> parameters);
+  Result answer(RowStream& asked);
 
   std::size_t copy_in(std::string_view sql, const Fill& fill);   // rows copied
   std::size_t copy_out(std::string_view sql, const Take& take);  // rows copied

@@ -64,6 +64,16 @@ class SqliteData final : public ResultData {
   std::size_t affected_rows() const noexcept override { return affected; }
 };
 
+// All rows of a statement, in one piece.
+class ReadRows final : public AskedRows {
+ public:
+  explicit ReadRows(Result rows) : rows_(std::move(rows)) {}
+  Result take() override { return std::exchange(rows_, Result(std::make_shared<SqliteData>())); }
+
+ private:
+  Result rows_;
+};
+
 class SqliteSession final : public Connection {
  public:
   SqliteSession(DatabasePtr connection, std::string name, const DatabaseOptions& options)
@@ -91,6 +101,9 @@ class SqliteSession final : public Connection {
       throw;
     }
   }
+
+  std::shared_ptr<AskedRows> ask(const Call& call) override { return std::make_shared<ReadRows>(execute(call)); }
+  Result answer(AskedRows& asked) override { return asked.take(); }
 
   Result execute_alone(const Identity& identity, const Call& call) override {
     if (identity.tenant) check_tenant(*identity.tenant);

@@ -30,4 +30,27 @@ void StatementWatch::finish(std::size_t rows, const Error* error) const noexcept
     options_.observer->slow_statement(seen);
 }
 
+void StreamWatch::start(const DatabaseOptions& options, const ObservedDatabase& database, std::string_view sql) {
+  finish();
+  if (!options.observer) return;
+  sql_ = sql;
+  rows_ = 0;
+  watch_.emplace(options, database, sql_, std::string_view());
+}
+
+void StreamWatch::took(std::size_t rows) noexcept {
+  rows_ += rows;
+  if (rows == 0) finish();
+}
+
+void StreamWatch::failed(const Error& error) noexcept {
+  if (watch_) watch_->failed(error);
+  watch_.reset();
+}
+
+void StreamWatch::finish() noexcept {
+  if (watch_) watch_->finished(rows_);
+  watch_.reset();
+}
+
 }  // namespace rowhouse::detail

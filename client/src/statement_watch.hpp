@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,21 @@ class StatementWatch {
   std::string_view name_;
   std::string operation_;
   std::chrono::steady_clock::time_point start_;
+};
+
+// Such a watch over a statement whose rows are taken by and by; over nothing where there is no observer.
+class StreamWatch {
+ public:
+  ~StreamWatch() { finish(); }
+  void start(const DatabaseOptions& options, const ObservedDatabase& database, std::string_view sql);
+  void took(std::size_t rows) noexcept;  // none: the end
+  void failed(const Error& error) noexcept;
+  void finish() noexcept;  // if it has not been told yet
+
+ private:
+  std::string sql_;
+  std::size_t rows_ = 0;
+  std::optional<StatementWatch> watch_;
 };
 
 // Runs the statement, which returns something with a number of rows, under such a watch.

@@ -77,13 +77,21 @@ void TableAccess::stream(const std::vector<Condition>& conditions,
                          const std::function<bool(const Result&)>& take) const {
   impl_->check_open();
   OwnTransaction transaction(*impl_->lease, {.isolation = Isolation::kRepeatableRead, .read_only = true});
-  std::optional<PageKey> after;
-  for (;;) {
-    const Result rows = run(statements().select(conditions, RowOrder::kKey, kStreamRows, after));
-    const bool last = rows.size() < kStreamRows;
-    if (!rows.empty() && !take(rows)) break;
-    if (last) break;
-    after = statements().page_key(rows[rows.size() - 1], RowOrder::kKey);
+  Lease& lease = *impl_->lease;
+  Asked page;
+  lease.ask(page, impl_->first_page(conditions));
+  std::size_t taken = 0;  // of the page
+  for (bool wanted = true;;) {
+    const Result rows = lease.answer(page);
+    if (rows.empty()) break;
+    if (!wanted) continue;
+    taken += rows.size();
+    if (taken == kStreamRows) {  // the next page comes while the end of this one is taken
+      lease.ask(page, impl_->page_after(rows, conditions));
+      taken = 0;
+    }
+    wanted = take(rows);
+    impl_->check_open();  // `take` may have ended it
   }
   transaction.commit();
 }

@@ -2,13 +2,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "rowhouse/error.hpp"
 #include "rowhouse/table_statements.hpp"
 
 namespace rowhouse::detail {
+
+inline constexpr std::size_t kStreamRows = 1000;  // read at a time
 
 // A repository's part in a connection on loan, blocking or not.
 template <class Lease>
@@ -32,11 +36,18 @@ struct TableUse {
     }
   }
 
+  // The pages of a stream: the first one, and the one that follows these rows.
+  Statement first_page(const std::vector<Condition>& conditions) const {
+    return statements.select(conditions, RowOrder::kKey, kStreamRows, std::nullopt);
+  }
+  Statement page_after(const Result& rows, const std::vector<Condition>& conditions) const {
+    const PageKey last = statements.page_key(rows[rows.size() - 1], RowOrder::kKey);
+    return statements.select(conditions, RowOrder::kKey, kStreamRows, last);
+  }
+
   std::shared_ptr<Lease> lease;
   std::uint64_t transaction;
   TableStatements statements;
 };
-
-inline constexpr std::size_t kStreamRows = 1000;  // read at a time
 
 }  // namespace rowhouse::detail

@@ -112,4 +112,27 @@ TEST_P(AsyncCancelTest, AnUpgradeIsUndone) {
   EXPECT_EQ(error_of([&] { owner().session().execute("SELECT * FROM slow"); }).sqlstate(), "42P01");
 }
 
+TEST_P(AsyncCancelTest, AStreamIsLeftAtAnyRow) {
+  constexpr int kAll = 2500;  // two pages and a half
+  DatabaseManager database = connect({.max_connections = 1});
+  run([&]() -> awaitable<void> {
+    std::vector<rowhouse::IntegratedObjectData> many;
+    for (int i = 0; i < kAll; ++i) many.push_back(object("acme", std::to_string(i)));
+    for (const int end : {1, 15, 999, 1000, 1001, kAll}) {
+      Session session = co_await database.session("acme");
+      IntegratedObjectRepository objects(session);
+      if (end == 1) co_await objects.upsert_many(many);
+      int taken = 0;
+      co_await objects.for_each([&](const rowhouse::IntegratedObject&) { return ++taken < end; });
+      EXPECT_EQ(taken, end);
+      const auto fail = [&](const rowhouse::IntegratedObject&) {
+        if (--taken == 0) throw Error("22000", "enough");
+        return true;
+      };
+      EXPECT_EQ(co_await sqlstate_of(objects.for_each(fail)), "22000");
+      EXPECT_EQ(co_await objects.count(), static_cast<std::uint64_t>(kAll));
+    }
+  });
+}
+
 }  // namespace

@@ -1,8 +1,10 @@
 #include "rowhouse/observer.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <thread>
 
+#include "rowhouse/repository.hpp"
 #include "test_databases.hpp"
 
 namespace {
@@ -84,6 +86,32 @@ TEST_P(ObserverTest, HearsOfStatementsWithNamesRowsAndErrors) {
   EXPECT_EQ(transaction.for_each("SELECT 1 UNION ALL SELECT 2", {}, [](const rowhouse::Row&) {}), 2u);
   transaction.commit();
   EXPECT_EQ(notes->take("finished").size(), 3u);  // BEGIN, SELECT, COMMIT
+}
+
+TEST_P(ObserverTest, HearsOfEachPageOfAStreamOnce) {
+  auto session = manager().session("acme");
+  rowhouse::IntegratedObjectRepository objects(session);
+  std::vector<rowhouse::IntegratedObjectData> many;
+  for (int i = 0; i < 1200; ++i) many.push_back({.original_id = std::to_string(i), .company_id = "acme"});
+  objects.upsert_many(many);
+  const auto page = [&](const std::string& rows) {
+    return line("finished",
+                " db.operation.name=SELECT db.query.summary=SELECT db.response.returned_rows=" + rows);
+  };
+  using Lines = std::vector<std::string>;
+  notes->take("");
+  objects.for_each([](const rowhouse::IntegratedObject&) { return true; });
+  const Lines lines = notes->take("finished");
+  EXPECT_EQ(lines.size(), 4u);  // BEGIN, two pages, COMMIT
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), page("1000")), 1);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), page("200")), 1);
+  int taken = 0;
+  objects.for_each([&](const rowhouse::IntegratedObject&) { return ++taken < 10; });
+  const Lines all = notes->take("");  // of a stream that is left, too
+  const auto told = [&](std::string_view what) {
+    return std::count_if(all.begin(), all.end(), [&](const std::string& one) { return one.starts_with(what); });
+  };
+  EXPECT_EQ(told("started"), told("finished"));
 }
 
 TEST_P(ObserverTest, HearsOfConnectionsWaitsRetriesAndSlowness) {

@@ -102,8 +102,9 @@ class BasicTableRepository {
                });
   }
   /// Calls `take(const T&)` for each row, by id or key, in constant memory and from one snapshot; ends early when it
-  /// returns false. In a transaction of yours each thousand rows are read as its isolation says. The transaction of it
-  /// is open meanwhile: `take` must not use the same session for another one.
+  /// returns false. The server goes on while rows are taken. In a transaction of yours each thousand rows are read as its
+  /// isolation says, and up to a thousand before they are taken. The transaction of it is open meanwhile: `take` must
+  /// not use the same session for another one.
   template <class Take>
   Answer<void> for_each(Take&& take, const Filter<T>& filter = {}) {
     // An rvalue is kept, an lvalue referred to.

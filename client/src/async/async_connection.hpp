@@ -35,6 +35,8 @@ class AsyncConnection {
   virtual Database database() const noexcept = 0;
   virtual asio::awaitable<Result> execute(const Call& call) = 0;
   virtual asio::awaitable<Result> execute_alone(const Identity& identity, const Call& call) = 0;
+  virtual asio::awaitable<std::shared_ptr<AskedRows>> ask(const Call& call) = 0;
+  virtual asio::awaitable<Result> answer(AskedRows& asked) = 0;
   virtual asio::awaitable<std::size_t> copy_in(const std::string& sql, const Fill& fill) = 0;
   virtual asio::awaitable<std::size_t> copy_out(const std::string& sql, const Take& take) = 0;
   virtual asio::awaitable<void> begin(const TransactionOptions& options, const Identity& identity) = 0;

@@ -14,6 +14,7 @@
 #include "async/threads.hpp"
 #include "postgres_call.hpp"
 #include "postgres_copy.hpp"
+#include "row_stream.hpp"
 #include "rowhouse/error.hpp"
 
 namespace rowhouse::detail {
@@ -76,12 +77,26 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
     std::rethrow_exception(error);
   }
 
+  asio::awaitable<std::shared_ptr<AskedRows>> ask(const Call& call) override {
+    PostgresCall outgoing;
+    outgoing.statement(call, true);
+    const PostgresStatement& statement = outgoing.statements()[outgoing.wanted()];
+    if (stream_) co_await settle();
+    co_return stream_ = std::make_shared<RowStream>(*wire_, statement.sql, statement.parameters);
+  }
+  asio::awaitable<Result> answer(AskedRows& asked) override {
+    if (static_cast<const RowStream&>(asked).lacks_rows()) co_await receive();
+    co_return asked.take();
+  }
+
   asio::awaitable<std::size_t> copy_in(const std::string& sql, const Fill& fill) override {
+    if (stream_) co_await settle();
     PostgresCopy copy(*wire_, sql, fill);
     co_await drive(copy);
     co_return copy.take();
   }
   asio::awaitable<std::size_t> copy_out(const std::string& sql, const Take& take) override {
+    if (stream_) co_await settle();
     PostgresCopy copy(*wire_, sql, take);
     co_await drive(copy);
     co_return copy.take();
@@ -130,6 +145,8 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
 
   asio::awaitable<PostgresResult> run(std::string sql, bool may_commit);
   asio::awaitable<Results> exchange(std::span<const PostgresStatement> statements, bool may_commit);
+  asio::awaitable<void> receive();
+  asio::awaitable<void> settle();
   asio::awaitable<void> require_iso_dates();
   void watch_socket();
   template <class Steps>
@@ -153,6 +170,7 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
   const asio::any_io_executor executor_;
   const asio::any_io_executor threads_;
   const std::shared_ptr<PostgresWire> wire_;
+  std::shared_ptr<RowStream> stream_;  // in flight, or the last that was
   asio::posix::stream_descriptor descriptor_;
   asio::steady_timer deadline_;
   asio::steady_timer look_;
@@ -279,6 +297,7 @@ asio::awaitable<void> AsyncPostgres::drive(Steps& steps) {
 
 asio::awaitable<PostgresWire::Results> AsyncPostgres::exchange(std::span<const PostgresStatement> statements,
                                                                bool may_commit) {
+  if (stream_) co_await settle();
   if (limits_.stop.stop_requested()) throw_error("57014", "the caller has asked to stop");
   try {
     wire_->send(statements, may_commit);
@@ -293,6 +312,22 @@ asio::awaitable<PostgresWire::Results> AsyncPostgres::exchange(std::span<const P
     if (tells_of_demotion(error, read_only_)) demoted_ = true;
     throw;
   }
+}
+
+// What the stream waits for.
+asio::awaitable<void> AsyncPostgres::receive() {
+  try {
+    co_await drive(*stream_);
+  } catch (...) {
+    stream_->fail(std::current_exception());
+  }
+}
+
+// All that is on its way to the stream.
+asio::awaitable<void> AsyncPostgres::settle() {
+  stream_->want_all();
+  if (stream_->in_flight()) co_await receive();
+  stream_.reset();
 }
 
 asio::awaitable<PostgresResult> AsyncPostgres::run(std::string sql, bool may_commit) {

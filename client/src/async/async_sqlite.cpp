@@ -31,6 +31,10 @@ class AsyncSqlite final : public AsyncConnection {
   asio::awaitable<Result> execute_alone(const Identity& identity, const Call& call) override {
     return patient([this, &identity, &call] { return connection_->execute_alone(identity, call); });
   }
+  asio::awaitable<std::shared_ptr<AskedRows>> ask(const Call& call) override {
+    return patient([this, &call] { return connection_->ask(call); });
+  }
+  asio::awaitable<Result> answer(AskedRows& asked) override { co_return connection_->answer(asked); }
   asio::awaitable<std::size_t> copy_in(const std::string& sql, const Fill& fill) override {
     co_return connection_->copy_in(sql, fill);
   }

@@ -1,7 +1,6 @@
 #include "async/lease.hpp"
 
 #include "rowhouse/error.hpp"
-#include "statement_watch.hpp"
 
 namespace rowhouse::detail {
 namespace {
@@ -106,6 +105,27 @@ asio::awaitable<Result> AsyncLease::execute(const Question& question) {
     if (lease->open_transaction() == 0) lease->note_write();
   });
   co_return co_await std::move(answered);
+}
+
+asio::awaitable<void> AsyncLease::ask(Asked& asked, const Statement& statement) {
+  connection_->set_limits(limits({}));
+  asked.watch.start(options(), pool_->observed(), statement.sql);
+  const Call call{.sql = statement.sql, .parameters = statement.parameters};
+  asio::awaitable<std::shared_ptr<AskedRows>> asking = connection_->ask(call);
+  asked.rows = co_await std::move(asking);
+}
+
+asio::awaitable<Result> AsyncLease::answer(Asked& asked) {
+  connection_->set_limits(limits({}));
+  try {
+    asio::awaitable<Result> running = connection_->answer(*asked.rows);
+    Result rows = co_await std::move(running);
+    asked.watch.took(rows.size());
+    co_return rows;
+  } catch (const Error& error) {
+    asked.watch.failed(error);
+    throw;
+  }
 }
 
 asio::awaitable<std::size_t> AsyncLease::for_each(const Question& asked) {

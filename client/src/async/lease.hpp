@@ -9,6 +9,7 @@
 #include "async/hop.hpp"
 #include "async/pool.hpp"
 #include "lease_state.hpp"
+#include "rowhouse/table_statements.hpp"
 #include "writes.hpp"
 
 namespace rowhouse::detail {
@@ -72,6 +73,9 @@ class AsyncLease final : public std::enable_shared_from_this<AsyncLease> {
   asio::awaitable<void> commit();
   asio::awaitable<void> rollback();
   asio::awaitable<Result> execute(const Question& question);
+  // Within a transaction, rows taken as they come: see Connection.
+  asio::awaitable<void> ask(Asked& asked, const Statement& statement);
+  asio::awaitable<Result> answer(Asked& asked);
   asio::awaitable<std::size_t> for_each(const Question& question);
   asio::awaitable<std::size_t> copy_in(const std::string& sql, const AsyncConnection::Fill& fill);
   asio::awaitable<std::size_t> copy_out(const std::string& sql, const AsyncConnection::Take& take);

@@ -94,6 +94,14 @@ struct AsyncTableAccess::Impl : TableUse<AsyncLease> {
     return lease->call(lease->stop_of({}),
                        [question = std::move(question)](AsyncLease& own) { return own.execute(question); });
   }
+  awaitable<void> ask(std::shared_ptr<Asked> asked, Statement statement) const {
+    return lease->call(lease->stop_of({}), [asked, statement = std::move(statement)](AsyncLease& own) {
+      return own.ask(*asked, statement);
+    });
+  }
+  awaitable<Result> answer(std::shared_ptr<Asked> asked) const {
+    return lease->call(lease->stop_of({}), [asked](AsyncLease& own) { return own.answer(*asked); });
+  }
 };
 
 AsyncTableAccess::AsyncTableAccess(async::Session& session, const TableShape& shape)
@@ -124,14 +132,23 @@ awaitable<void> AsyncTableAccess::stream(std::vector<Condition> conditions,
   OwnTransaction transaction(impl->lease);
   const TransactionOptions snapshot{.isolation = Isolation::kRepeatableRead, .read_only = true};
   co_await transaction.begin(snapshot);
-  std::optional<PageKey> after;
-  for (;;) {
-    auto reading = impl->run(impl->statements.select(conditions, RowOrder::kKey, kStreamRows, after));
-    const Result rows = co_await std::move(reading);
-    const bool last = rows.size() < kStreamRows;
-    if (!rows.empty() && !take(rows)) break;
-    if (last) break;
-    after = impl->statements.page_key(rows[rows.size() - 1], RowOrder::kKey);
+  const auto page = std::make_shared<Asked>();
+  auto asked = impl->ask(page, impl->first_page(conditions));
+  co_await std::move(asked);
+  std::size_t taken = 0;  // of the page
+  for (bool wanted = true;;) {
+    auto answered = impl->answer(page);
+    const Result rows = co_await std::move(answered);
+    if (rows.empty()) break;
+    if (!wanted) continue;
+    taken += rows.size();
+    if (taken == kStreamRows) {  // the next page comes while the end of this one is taken
+      auto asked_next = impl->ask(page, impl->page_after(rows, conditions));
+      co_await std::move(asked_next);
+      taken = 0;
+    }
+    wanted = take(rows);
+    impl->check_open();  // `take` may have ended it
   }
   co_await transaction.commit();
 }
