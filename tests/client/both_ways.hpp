@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "rowhouse/migration_layer.hpp"
 #include "rowhouse/repository.hpp"
 #include "rowhouse/schema_manager.hpp"
@@ -48,6 +50,7 @@ struct Blocking {
   static void work(const Do& work) {
     work();
   }
+  static void begin_anew() {}
 };
 
 #ifdef ROWHOUSE_TEST_ASYNC
@@ -62,9 +65,15 @@ struct Awaiting {
   using MigrationLayer = rowhouse::async::MigrationLayer;
   using SchemaManager = rowhouse::async::SchemaManager;
 
-  static asio::thread_pool& loop() {
-    static asio::thread_pool threads(2);
+  static asio::thread_pool& loop() { return *own_loop(); }
+  static std::unique_ptr<asio::thread_pool>& own_loop() {
+    static auto threads = std::make_unique<asio::thread_pool>(2);
     return threads;
+  }
+  // In a child process, which has none of its parent's threads.
+  static void begin_anew() {
+    (void)own_loop().release();
+    own_loop() = std::make_unique<asio::thread_pool>(2);
   }
   // For work that waits for the loop.
   static asio::thread_pool& workers() {

@@ -233,34 +233,32 @@ TYPED_TEST(MigrationLayerTest, ComparesWhatItReads) {
   EXPECT_EQ(this->differences[0].columns, (std::vector<std::string>{"summary"}));
 }
 
-// The notes of what is under way are the same code and the same table in both ways.
-using BlockingLayerTest = MigrationLayerTest<Blocking>;
-
 // Killed for good between the two writes: PostgreSQL's is kept waiting by a lock until then.
-TEST_F(BlockingLayerTest, SurvivesACrashBetweenTheTwo) {
-  layer->of.set_mode("acme", MigrationMode::kDual);
-  layer->store_integrated_object(ticket(1), "acme");
-  rowhouse::DatabaseManager admin(postgres->admin_url());
+TYPED_TEST(MigrationLayerTest, SurvivesACrashBetweenTheTwo) {
+  this->layer->of.set_mode("acme", MigrationMode::kDual);
+  this->layer->store_integrated_object(ticket(1), "acme");
+  rowhouse::DatabaseManager admin(this->postgres->admin_url());
   auto blocker = admin.session();
   auto lock = blocker.begin();
   lock.execute("LOCK TABLE integrated_objects");
   const pid_t child = fork();
   if (child == 0) {
-    new_layer(MigrationMode::kDual).store_integrated_object(ticket(2), "acme");
+    TypeParam::begin_anew();
+    Layer<TypeParam>(this->new_layer(MigrationMode::kDual)).store_integrated_object(ticket(2), "acme");
     _exit(0);
   }
-  for (int tries = 0; tries < 2000 && in_sqlite("acme") < 2; ++tries) usleep(10'000);
+  for (int tries = 0; tries < 2000 && this->in_sqlite("acme") < 2; ++tries) usleep(10'000);
   kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_TRUE(WIFSIGNALED(status));
   lock.rollback();
-  EXPECT_EQ(in_sqlite("acme"), 2u);
-  EXPECT_EQ(in_postgres("acme"), 1u);
-  EXPECT_EQ(layer->reconcile("acme").mended, 1u);
-  EXPECT_EQ(in_postgres("acme"), 2u);
-  layer->get_by_company("acme");
-  EXPECT_TRUE(differences.empty());
+  EXPECT_EQ(this->in_sqlite("acme"), 2u);
+  EXPECT_EQ(this->in_postgres("acme"), 1u);
+  EXPECT_EQ(this->layer->reconcile("acme").mended, 1u);
+  EXPECT_EQ(this->in_postgres("acme"), 2u);
+  this->layer->get_by_company("acme");
+  EXPECT_TRUE(this->differences.empty());
 }
 
 TEST(MigrationModeTest, HasNames) {
