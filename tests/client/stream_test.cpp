@@ -64,8 +64,11 @@ TEST_P(StreamTest, EndsWithItsTransaction) {
   EXPECT_EQ(rowhouse::IntegratedObjectRepository(session).count(), static_cast<std::uint64_t>(kAll));
 }
 
-TEST_P(StreamTest, TellsOfALostConnection) {
-  if (!on_postgres()) GTEST_SKIP() << "SQLite has none";
+class PostgresStreamTest : public StreamTest {};
+INSTANTIATE_TEST_SUITE_P(Database, PostgresStreamTest, ::testing::Values(rowhouse::Database::kPostgresql),
+                         database_name);
+
+TEST_P(PostgresStreamTest, TellsOfALostConnection) {
   rowhouse::DatabaseManager admin = owner();
   int taken = 0;
   const auto terminate = [&](const IntegratedObject&) {
