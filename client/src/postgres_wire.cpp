@@ -4,8 +4,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <array>
-#include <thread>
 #include <utility>
 
 #include "connect_parameters.hpp"
@@ -86,42 +84,13 @@ bool is_changed_plan(const PGresult* error) {
 PostgresWire::PostgresWire(Url url, const PostgresOptions& options)
     : url_(std::move(url)), options_(options), statements_(options.statement_cache) {}
 
-// Its own request to cancel: the canceller's is held back while the session's owner may begin another statement.
-struct PostgresLine::End {
-  explicit End(PGconn* connection) : socket(PQsocket(connection)), request(PQgetCancel(connection), &PQfreeCancel) {}
-
-  std::mutex mutex;
-  int socket;  // under the mutex; -1 once it is closed
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request;
-};
-
-void PostgresLine::cancel_soon() const {
-  std::thread([end = end_] {
-    std::array<char, 256> ignored{};
-    if (end->request) PQcancel(end->request.get(), ignored.data(), ignored.size());
-  }).detach();
-}
-
-void PostgresLine::cut() const noexcept {
-  const std::lock_guard lock(end_->mutex);
-  if (end_->socket >= 0) ::shutdown(end_->socket, SHUT_RDWR);
-}
-
-bool PostgresLine::is_closed() const noexcept {
-  const std::lock_guard lock(end_->mutex);
-  return end_->socket < 0;
-}
-
 PostgresLine PostgresWire::line() {
-  if (!line_) line_ = std::make_shared<PostgresLine::End>(connection_);
-  return PostgresLine(line_);
+  if (!line_) line_ = PostgresLine(connection_);
+  return *line_;
 }
 
 PostgresWire::~PostgresWire() {
-  if (line_) {
-    const std::lock_guard lock(line_->mutex);
-    line_->socket = -1;
-  }
+  if (line_) line_->close();
   PQfinish(connection_);
 }
 
@@ -164,7 +133,7 @@ Wait PostgresWire::step_connect() {
     }
   }
   PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
-  canceller_->request = PQgetCancel(connection_);
+  canceller_->connected(connection_);
   return Wait::kNothing;
 }
 
@@ -175,36 +144,16 @@ void PostgresWire::fail_to_connect_in_time() const {
       Diagnostics{.hint = "Check host and port of the URL, and the network between."});
 }
 
-PostgresWire::Canceller::~Canceller() { PQfreeCancel(static_cast<PGcancel*>(request)); }
-
-void PostgresWire::Canceller::cancel(std::uint64_t wanted) noexcept {
-  const std::unique_lock lock(mutex, std::try_to_lock);
-  if (!lock.owns_lock() || !in_use || use != wanted || request == nullptr) return;  // one is under way, or none wanted
-  asked = true;
-  std::array<char, 256> ignored{};
-  // Returns when the server has closed the request's connection: by then the signal is on its way to the backend,
-  // before anything that is sent later.
-  PQcancel(static_cast<PGcancel*>(request), ignored.data(), ignored.size());
-}
-
-void PostgresWire::Canceller::set_in_use(bool now) {
-  const std::lock_guard lock(mutex);
-  in_use = now;
-  if (!now) return;
-  ++use;
-  asked = false;
-}
-
 // Not where the connection is lost: a request may then be under way for as long as the network is silent.
 void PostgresWire::set_in_use(bool now) {
   if (alive())
     canceller_->set_in_use(now);
   else
-    canceller_->in_use = false;
+    canceller_->lost();
 }
 
 std::function<void()> PostgresWire::canceller() const {
-  return [canceller = canceller_, wanted = canceller_->use.load()] { canceller->cancel(wanted); };
+  return [canceller = canceller_, wanted = canceller_->use()] { canceller->cancel(wanted); };
 }
 
 bool PostgresWire::send_one(const PostgresStatement& statement, const std::string& sql, const char* const* values) {

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "postgres_cancel.hpp"
 #include "postgres_result.hpp"
 #include "rowhouse/url.hpp"
 #include "statement_cache.hpp"
@@ -37,23 +37,6 @@ struct PostgresNotice {
   std::string_view severity;  // not localized: NOTICE, WARNING, ...
   std::string_view sqlstate;
   std::string_view message;
-};
-
-// A connection as those see it who want to end what it waits for. May outlive it. Thread-safe.
-class PostgresLine {
- public:
-  // Asks the server to stop the statement in progress, if there is one: by a thread of its own, which waits for nobody.
-  // The request may hit the statement that follows.
-  void cancel_soon() const;
-  // Whoever waits for the connection finds it lost.
-  void cut() const noexcept;
-  bool is_closed() const noexcept;
-
- private:
-  friend class PostgresWire;
-  struct End;
-  explicit PostgresLine(std::shared_ptr<End> end) : end_(std::move(end)) {}
-  std::shared_ptr<End> end_;
 };
 
 // What a step needs before the next one.
@@ -110,11 +93,11 @@ class PostgresWire {
   // Thread-safe and blocking: asks the server to stop the statement in progress. Nothing happens when there is none,
   // and none begins or ends until the server has taken the request: it never hits another statement. A server that is
   // about to read the statement, or the next message of it, forgets the request: ask again while there is no answer.
-  void cancel() noexcept { canceller_->cancel(canceller_->use); }
+  void cancel() noexcept { canceller_->cancel(canceller_->use()); }
   // The same for any thread and any time, whether or not the connection or the statement is still there.
   std::function<void()> canceller() const;
   // Thread-safe: the statement in progress has been asked to stop.
-  bool asked_to_cancel() const noexcept { return canceller_->asked; }
+  bool asked_to_cancel() const noexcept { return canceller_->asked(); }
   PostgresLine line();
 
   pg_conn* connection() const noexcept { return connection_; }
@@ -128,16 +111,6 @@ class PostgresWire {
   void on_notice(NoticeHandler handler) { on_notice_ = std::move(handler); }
 
  private:
-  struct Canceller {
-    ~Canceller();
-    void cancel(std::uint64_t wanted) noexcept;
-    void set_in_use(bool now);
-    std::atomic<std::uint64_t> use{0};  // the number of what is in progress, or was last
-    std::atomic<bool> asked{false};     // it was asked to stop
-    std::atomic<bool> in_use{false};    // becomes true or false with the mutex, but on a lost connection
-    std::mutex mutex;                   // held while a request is under way
-    void* request = nullptr;
-  };
   friend class PostgresUse;
   void set_in_use(bool now);
   struct Slot {  // of what was sent, in order
@@ -161,8 +134,8 @@ class PostgresWire {
   StatementCache statements_;
   std::vector<std::string> deallocated_;  // names that the server may forget
   NoticeHandler on_notice_;
-  std::shared_ptr<Canceller> canceller_ = std::make_shared<Canceller>();
-  std::shared_ptr<PostgresLine::End> line_;
+  std::shared_ptr<PostgresCanceller> canceller_ = std::make_shared<PostgresCanceller>();
+  std::optional<PostgresLine> line_;
 
   // The exchange.
   std::vector<std::string> sqls_;
