@@ -45,6 +45,7 @@ struct Call {
   std::span<const Value> parameters;
   std::chrono::milliseconds statement_timeout{0};  // the server's, for this statement alone
   const RowSink* sink = nullptr;                   // takes the rows; null: the result has them
+  bool ours = false;                               // of this library: begins and ends no transaction
 };
 
 // A statement whose rows are taken by and by.

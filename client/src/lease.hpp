@@ -45,7 +45,7 @@ class Lease {
   void rollback();
   // A statement of this library: leaves no state in the session.
   Result execute(std::string_view sql, std::span<const Value> parameters, const CallOptions& options = {}) {
-    return run({sql, parameters}, options);
+    return run({.sql = sql, .parameters = parameters, .ours = true}, options);
   }
   std::size_t for_each(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
                        const CallOptions& options = {});
@@ -65,7 +65,7 @@ class Lease {
   // A statement of the caller's: may leave anything.
   Result execute_foreign(std::string_view sql, std::span<const Value> parameters, const CallOptions& options) {
     state_.touched = true;
-    return execute(sql, parameters, options);
+    return run({.sql = sql, .parameters = parameters}, options);
   }
   std::size_t for_each_foreign(std::string_view sql, std::span<const Value> parameters, const RowSink& take,
                                const CallOptions& options) {

@@ -98,13 +98,17 @@ std::span<const PostgresParameter> PostgresCall::keep(std::span<const Value> val
   return views;
 }
 
-void PostgresCall::begin(const TransactionOptions& options, const Identity& identity,
-                         std::chrono::milliseconds session_timeout) {
-  add(texts_.emplace_back(begin_statement(options)));
+void PostgresCall::add(const Identity& identity) {
   if (identity.login)
     add(kLogin, identity.login->revealed());
   else if (identity.tenant)
     add(kSetTenant, *identity.tenant);
+}
+
+void PostgresCall::begin(const TransactionOptions& options, const Identity& identity,
+                         std::chrono::milliseconds session_timeout) {
+  add(texts_.emplace_back(begin_statement(options)));
+  add(identity);
   const auto timeout = options.statement_timeout.count() > 0 ? options.statement_timeout : session_timeout;
   if (timeout.count() > 0)
     add(texts_.emplace_back("SET LOCAL statement_timeout TO " + std::to_string(timeout.count())));
@@ -122,6 +126,19 @@ void PostgresCall::statement(const Call& call, bool in_transaction) {
     });
   }
   if (limited && in_transaction) add(kRestoreTimeout);
+}
+
+// What goes in one round trip is one transaction even without BEGIN and COMMIT, which cost the server a tenth of a short
+// call. A caller's text could leave a transaction open there, and SET LOCAL wants a block.
+void PostgresCall::alone(const Call& call, const Identity& identity, std::chrono::milliseconds session_timeout) {
+  if (call.ours && !identity.read_only && session_timeout.count() == 0) {
+    add(identity);
+    statement(call, false);
+    return;
+  }
+  begin({.read_only = identity.read_only}, identity, session_timeout);
+  statement(call, false);
+  add("COMMIT");
 }
 
 PostgresOptions postgres_options(const DatabaseOptions& options) {

@@ -26,13 +26,16 @@ class PostgresCall {
   // `session_timeout`: what each transaction sets because the session has none; 0: nothing.
   void begin(const TransactionOptions& options, const Identity& identity, std::chrono::milliseconds session_timeout);
   void statement(const Call& call, bool in_transaction);
-  void add(std::string_view sql) { statements_.push_back({sql, {}}); }
+  // A transaction of the call's own.
+  void alone(const Call& call, const Identity& identity, std::chrono::milliseconds session_timeout);
 
   std::span<const PostgresStatement> statements() const { return statements_; }
   std::size_t wanted() const noexcept { return wanted_; }  // the number of the call's statement
 
  private:
+  void add(std::string_view sql) { statements_.push_back({sql, {}}); }
   void add(std::string_view sql, std::string parameter);
+  void add(const Identity& identity);
   std::span<const PostgresParameter> keep(std::span<const Value> values);
 
   std::list<std::string> texts_;

@@ -24,9 +24,7 @@ class PostgresSession final : public Connection {
 
   Result execute_alone(const Identity& identity, const Call& call) override {
     PostgresCall outgoing;
-    outgoing.begin({.read_only = identity.read_only}, identity, session_timeout_);
-    outgoing.statement(call, false);
-    outgoing.add("COMMIT");
+    outgoing.alone(call, identity, session_timeout_);
     try {
       return run(outgoing, !identity.read_only);
     } catch (...) {

@@ -34,6 +34,21 @@ TEST_P(AsyncPostgresTest, ALostConnectionIsReplaced) {
   });
 }
 
+TEST_P(AsyncPostgresTest, ARefusalAtCommitIsAnErrorOfTheCall) {
+  rowhouse::DatabaseManager admin = owner();
+  refuse_at_commit(admin, "integrated_objects");
+  DatabaseManager database = connect({.max_connections = 1});
+  run([&]() -> awaitable<void> {
+    Session session = co_await database.session("acme");
+    IntegratedObjectRepository objects(session);
+    EXPECT_EQ(co_await sqlstate_of(objects.create(object("acme", "1"))), "23514");
+    EXPECT_EQ(co_await objects.count(), 0u);
+    admin.session().execute("DROP TRIGGER refuse ON integrated_objects");
+    co_await objects.create(object("acme", "1"));
+    EXPECT_EQ(co_await objects.count(), 1u);
+  });
+}
+
 TEST_P(AsyncPostgresTest, NothingOfASessionIsLeftToTheNext) {
   DatabaseManager database = connect({.max_connections = 1});
   run([&]() -> awaitable<void> {

@@ -172,6 +172,40 @@ TEST_P(RepositoryTest, EndsWithItsTransaction) {
   EXPECT_EQ(error_of([&] { repository.count(); }).sqlstate(), "25P01");
 }
 
+class PostgresRepositoryTest : public RepositoryTest {};
+INSTANTIATE_TEST_SUITE_P(Database, PostgresRepositoryTest, ::testing::Values(rowhouse::Database::kPostgresql),
+                         database_name);
+
+// A call on a session is one round trip, whose end is the commit.
+TEST_P(PostgresRepositoryTest, ARefusalAtCommitIsAnErrorOfTheCall) {
+  rowhouse::DatabaseManager admin = owner();
+  refuse_at_commit(admin, "integrated_objects");
+  auto session = manager().session("acme");
+  IntegratedObjectRepository repository(session);
+  const Error error = error_of([&] { repository.create(ticket("1")); });
+  EXPECT_EQ(error.sqlstate(), "23514");
+  EXPECT_FALSE(error.in_doubt());
+  EXPECT_EQ(repository.count(), 0u);
+  admin.session().execute("DROP TRIGGER refuse ON integrated_objects");
+  repository.create(ticket("1"));
+  EXPECT_EQ(repository.count(), 1u);
+  die_at_commit(admin, "INSERT", "integrated_objects");
+  EXPECT_TRUE(error_of([&] { repository.create(ticket("2")); }).in_doubt());
+}
+
+// Nothing of a transaction is left open, whatever the text of a call says.
+TEST_P(PostgresRepositoryTest, NoTransactionIsLeftOpen) {
+  auto session = manager().session("acme");
+  IntegratedObjectRepository repository(session);
+  for (const char* text : {"BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION READ ONLY"}) {
+    session.execute(text);
+    repository.upsert(ticket(text));
+    EXPECT_EQ(session.execute("SELECT current_setting('rowhouse.tenant')").one().get<std::string>(0), "acme");
+  }
+  auto other = manager().session("acme");
+  EXPECT_EQ(IntegratedObjectRepository(other).count(), 4u);
+}
+
 TEST_P(RepositoryTest, NeedsATenant) {
   auto session = manager().session();
   const Error error = error_of([&] { IntegratedObjectRepository repository(session); });

@@ -22,6 +22,15 @@ inline void die_at_commit(rowhouse::DatabaseManager& admin, const std::string& w
                           " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()");
 }
 
+// The very commit of a transaction that has inserted into the table is refused, with 23514.
+inline void refuse_at_commit(rowhouse::DatabaseManager& admin, const std::string& table) {
+  admin.session().execute(
+      "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN RAISE check_violation USING MESSAGE = ''refused at the end''; END'");
+  admin.session().execute("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON " + table +
+                          " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()");
+}
+
 // A folder of its own, removed at the end. In memory where that can be, unless TMPDIR says otherwise: SQLite waits for
 // the disk at each commit, which makes minutes of some hundred tests when others use the disk.
 class TestFolder {

@@ -61,11 +61,7 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
 
   asio::awaitable<Result> execute_alone(const Identity& identity, const Call& call) override {
     PostgresCall outgoing;
-    TransactionOptions options;
-    options.read_only = identity.read_only;
-    outgoing.begin(options, identity, session_timeout_);
-    outgoing.statement(call, false);
-    outgoing.add("COMMIT");
+    outgoing.alone(call, identity, session_timeout_);
     std::exception_ptr error;
     try {
       Results results = co_await exchange(outgoing.statements(), !identity.read_only);

@@ -97,6 +97,7 @@ asio::awaitable<Result> AsyncLease::execute(const Question& question) {
   call.parameters = question.parameters;
   call.statement_timeout = question.options.statement_timeout;
   if (question.sink) call.sink = &question.sink;
+  call.ours = question.ours;
   connection_->set_limits(limits(question.options));
   asio::awaitable<Result> running = start(call);
   auto answered = watched(options(), pool_->observed(), question.sql, question.name, std::move(running));

@@ -22,7 +22,8 @@ struct Question {
   std::vector<Value> parameters;
   CallOptions options;  // its name is `name`
   std::string name;
-  RowSink sink{};  // takes the rows; empty: the result has them
+  RowSink sink{};     // takes the rows; empty: the result has them
+  bool ours = false;  // see Call
 };
 
 // A connection on loan, shared by a session, its transactions and repositories. One call at a time: call() brings it to

@@ -11,13 +11,19 @@ namespace {
 
 using asio::awaitable;
 
+Question asked(Statement statement) {
+  Question question(std::move(statement.sql), std::move(statement.parameters), {});
+  question.ours = true;
+  return question;
+}
+
 struct Steps {
   using Lease = AsyncLease;
   template <class R>
   using Task = awaitable<R>;
 
   static awaitable<Result> execute(AsyncLease& lease, Statement statement) {
-    const Question question(std::move(statement.sql), std::move(statement.parameters), {});
+    const Question question = asked(std::move(statement));
     co_return co_await lease.execute(question);
   }
   static awaitable<void> begin(AsyncLease& lease, TransactionOptions options) { co_await lease.begin(options); }
@@ -52,9 +58,9 @@ const TableStatements& AsyncTableAccess::statements() const noexcept { return im
 
 awaitable<Result> AsyncTableAccess::run(Statement statement) const {
   impl_->check_open();
-  Question question(std::move(statement.sql), std::move(statement.parameters), {});
-  return Steps::call(impl_->lease,
-                     [question = std::move(question)](AsyncLease& lease) { return lease.execute(question); });
+  return Steps::call(impl_->lease, [question = asked(std::move(statement))](AsyncLease& lease) {
+    return lease.execute(question);
+  });
 }
 
 awaitable<std::size_t> AsyncTableAccess::upsert_many(std::size_t rows,

@@ -134,6 +134,16 @@ class FaultTest : public ::testing::Test {
     });
   }
   awaitable<End> write_alone() { return call("UPDATE counter SET n = n + 1", {}); }
+  awaitable<End> create_alone() {
+    return end_of([this]() -> awaitable<void> {
+      rowhouse::IntegratedObjectData row;
+      row.company_id = "acme";
+      row.original_id = std::to_string(++made);
+      Session session = co_await Way::answer([&] { return manager->session("acme"); });
+      Repository rows(session);
+      co_await Way::answer([&] { return rows.create(row); });
+    });
+  }
   // One statement of the tenant's.
   awaitable<End> call(std::string sql, rowhouse::CallOptions options) {
     return end_of([this, sql = std::move(sql), options]() -> awaitable<void> {
@@ -162,17 +172,21 @@ class FaultTest : public ::testing::Test {
     }
     EXPECT_EQ(number("SELECT count(*) FROM integrated_objects WHERE company_id <> 'acme'"), 0);
   }
-  // How often the transaction of this round is there, the last time that the server will know.
-  std::int64_t written() {
+  // The rows that this round has made, the last time that the server will know.
+  std::int64_t rows_written() {
     const std::string backends = std::string("SELECT count(*) FROM pg_stat_activity WHERE usename = '") +
                                  TestPostgres::kAppRole + "' AND datname = current_database()";
     for (int i = 0; i < 500 && number(backends) > static_cast<std::int64_t>(manager->statistics().idle); ++i)
       std::this_thread::sleep_for(10ms);
-    const std::int64_t rows = number("SELECT count(*) FROM integrated_objects") - rows_before;
+    EXPECT_EQ(manager->statistics().in_use, 0u);
+    return number("SELECT count(*) FROM integrated_objects") - rows_before;
+  }
+  // How often the transaction of this round is there.
+  std::int64_t written() {
+    const std::int64_t rows = rows_written();
     const std::int64_t times = number("SELECT n FROM counter") - before;
     EXPECT_TRUE(times == 0 || times == 1) << times;
     EXPECT_TRUE(rows == 0 || rows == 5 * times) << rows;
-    EXPECT_EQ(manager->statistics().in_use, 0u);
     return times;
   }
 
@@ -235,6 +249,16 @@ TYPED_TEST(FaultTest, AStatementAloneIsDoneOnceOrInDoubt) {
     const End end = this->run([&] { return this->write_alone(); });
     const auto times = this->written();
     EXPECT_EQ(times, end.ok() ? 1 : times) << where;
+    EXPECT_EQ(end.in_doubt, !end.ok()) << where << ' ' << end.state;
+  });
+}
+
+// Without BEGIN and COMMIT, but for the rest the same.
+TYPED_TEST(FaultTest, ACallOfARepositoryIsDoneOnceOrInDoubt) {
+  this->at_each_message([&](const std::string& where) {
+    const End end = this->run([&] { return this->create_alone(); });
+    const auto rows = this->rows_written();
+    EXPECT_TRUE(end.ok() ? rows == 1 : rows == 0 || rows == 1) << where << ' ' << rows;
     EXPECT_EQ(end.in_doubt, !end.ok()) << where << ' ' << end.state;
   });
 }
