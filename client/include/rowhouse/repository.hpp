@@ -81,7 +81,8 @@ extern template class BasicIntegratedObjectRepository<detail::TableAccess>;
 
 /// The table integrated_objects, for one tenant, with the same results and errors from SQLite and PostgreSQL.
 /// Every statement names the tenant, so a SQLite file isolates too; on PostgreSQL row security is the second lock.
-/// On a Session each call is a transaction of its own, unless one is open there. Not thread-safe, like its session.
+/// On a Session each call is a transaction of its own, with the server's default isolation, unless one is open there. Not
+/// thread-safe, like its session.
 ///
 /// Errors: 23505 the natural key is taken; 42501 an object of another tenant; 22021 and 22P05 text or JSON that
 /// PostgreSQL cannot hold, on SQLite too; 42P01 the table is not there.

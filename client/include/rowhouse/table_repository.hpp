@@ -230,7 +230,8 @@ class BasicTableRepository {
 
 /// The rows of one tenant in a table of yours, with the same results and errors from SQLite and PostgreSQL. Every
 /// statement names the tenant, so a SQLite file isolates too; on PostgreSQL row security is the second lock.
-/// On a Session each call is a transaction of its own, unless one is open there. Not thread-safe, like its session.
+/// On a Session each call is a transaction of its own, with the server's default isolation, unless one is open there. Not
+/// thread-safe, like its session.
 ///
 /// Errors: 23505 a key is taken; 42501 an object of another tenant; 22021 and 22P05 text or JSON that PostgreSQL cannot
 /// hold, on SQLite too; 22023 a malformed tenant id; 42P01 the table is not there; 25P01 its transaction is over.
