@@ -10,7 +10,10 @@
 namespace rowhouse::detail {
 namespace {
 
-constexpr std::size_t kCopyBuffer = 64 * 1024;
+// libpq puts a header of so many bytes before each buffer, and sends whole blocks of 8 KiB at once, what is left when
+// flushed: together they fill blocks, lest each buffer be followed by a send of a few bytes, which wakes the server.
+constexpr std::size_t kMessageHeader = 5;
+constexpr std::size_t kCopyBuffer = 64 * 1024 - kMessageHeader;
 
 bool is_failure(const PGresult* result) {
   const ExecStatusType status = PQresultStatus(result);
