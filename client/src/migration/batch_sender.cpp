@@ -206,7 +206,6 @@ ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk) {
   record.target = work.target;
   record.identity = chunk.identity;
   record.rows = chunk.identity.rows - static_cast<std::int64_t>(chunk.rejects.size());
-  record.marks = bridge::marks_of(chunk, work.key);
   record.rejects = chunk.rejects;
   return record;
 }
@@ -286,8 +285,11 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const 
       outcome.rejected += static_cast<std::int64_t>(part.chunk.rejects.size());
       outcome.repaired += count_repaired(part.chunk);
       ChunkRecord record = record_of(work, part.chunk);
+      const std::vector<bool>& refused = part.chunk.refused;
+      const bool has_all = std::find(refused.begin(), refused.end(), true) == refused.end();
+      record.marks = has_all ? part.marks : text_of(bridge::marks_of(part.chunk, work.key));
       record.xids = xids;
-      write_record(last, place, record);
+      write_record(last, place, std::move(record));
     }
     if (outcome.rows > 0) filled.push_back(&work);
   }

@@ -58,7 +58,7 @@ class ChunkPutter {
 // Values of a chunk's rows in the table that the text policy changed.
 std::int64_t count_repaired(const bridge::Chunk& chunk);
 
-// A chunk's entry in the ledger.
+// A chunk's entry in the ledger, which still lacks the marks of its rows.
 ChunkRecord record_of(const TableWork& work, const bridge::Chunk& chunk);
 
 // BEGIN, the tenant registered and set, and what tables look like in the source, in one round trip.

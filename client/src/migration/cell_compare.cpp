@@ -96,11 +96,12 @@ bool same_json(const Cell& cell, const std::string& printed) {
 
 std::string to_hex(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
-  std::string text = "\\x";
-  text.reserve(2 + 2 * bytes.size());
+  std::string text(2 + 2 * bytes.size(), '\\');
+  char* out = text.data() + 1;
+  *out++ = 'x';
   for (unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
+    *out++ = kDigits[byte >> 4];
+    *out++ = kDigits[byte & 15];
   }
   return text;
 }

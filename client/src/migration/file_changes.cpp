@@ -127,9 +127,9 @@ void FileCopy::apply_chunks(ChunkPutter& putter, TableChange& change) {
       xids = putter.apply(work, chunk, changes, how, kept_back, change.outcome);
     ChunkRecord record = record_of(work, chunk);
     record.xids = xids;
-    record.marks = change.difference.marks(chunk, kept_back);
+    record.marks = text_of(change.difference.marks(chunk, kept_back));
     RoundTrip trip(connection_);
-    write_record(trip, place_, record);
+    write_record(trip, place_, std::move(record));
     trip.run();
     change.outcome.conflicts += static_cast<std::int64_t>(kept_back.size());
     change.outcome.rejected += static_cast<std::int64_t>(chunk.rejects.size());

@@ -166,7 +166,7 @@ void FileCopy::send_until_checked() {
         outcome_of(outcomes, done.source_table).add_counts(done);
       trip.run();
       for (const Batch::Part& part : batch->parts) {
-        sent.parts.push_back({part.work, {}});
+        sent.parts.push_back({part.work, {}, {}});
         sent.parts.back().chunk.identity = part.chunk.identity;
       }
       if (batch->is_last || !reading_->is_being_checked()) break;
@@ -268,7 +268,7 @@ void FileCopy::record_empty_tables() {
   reading_->require_sound();
   begin_for(connection_, place_, true, noted_ ? std::vector<TableWork*>() : tables_to_note());
   RoundTrip last(connection_);
-  for (const ChunkRecord& record : records) write_record(last, place_, record);
+  for (ChunkRecord& record : records) write_record(last, place_, std::move(record));
   last.commit();
 }
 

@@ -1,5 +1,7 @@
 #include "migration/file_reading.hpp"
 
+#include "bridge/difference.hpp"
+
 namespace rowhouse::detail {
 namespace {
 
@@ -44,8 +46,9 @@ void FileReading::read() {
     if (!work->look.stale.empty()) continue;
     WorkReader reader(*file_, *work, source_.tenant);
     for (;;) {
-      Batch::Part part{work.get(), {}};
+      Batch::Part part{work.get(), {}, {}};
       if (!reader.next(part.chunk)) break;
+      part.marks = text_of(bridge::marks_of(part.chunk, work->key));
       batch.bytes += part.chunk.bytes.size();
       batch.parts.push_back(std::move(part));
       if (batch.bytes < kBatchBytes) continue;

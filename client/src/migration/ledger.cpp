@@ -17,7 +17,8 @@ constexpr std::string_view kRecord =
     "SELECT rowhouse.import_record($1, $2, $3, $4::regclass, $5, $6, $7::bigint, $8::bigint, $9, $10::bytea, "
     "$11::bytea, $12::xid[])";
 
-RoundTrip::Parameters parameters_of(const LedgerPlace& place, const ChunkRecord& record) {
+// Takes the marks out of the record.
+RoundTrip::Parameters parameters_of(const LedgerPlace& place, ChunkRecord& record) {
   RoundTrip::Parameters parameters{place.tenant,
                                    place.source,
                                    record.source_table,
@@ -27,8 +28,8 @@ RoundTrip::Parameters parameters_of(const LedgerPlace& place, const ChunkRecord&
                                    std::to_string(record.rows),
                                    std::to_string(record.rejects.size()),
                                    record.identity.digest,
-                                   to_hex(record.marks.keys),
-                                   to_hex(record.marks.digests),
+                                   std::move(record.marks.keys),
+                                   std::move(record.marks.digests),
                                    std::nullopt};
   if (!record.xids.empty()) parameters.back() = record.xids;
   return parameters;
@@ -108,7 +109,9 @@ std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std
   return chunks;
 }
 
-void write_record(RoundTrip& trip, const LedgerPlace& place, const ChunkRecord& record) {
+MarksText text_of(const bridge::PackedMarks& marks) { return {to_hex(marks.keys), to_hex(marks.digests)}; }
+
+void write_record(RoundTrip& trip, const LedgerPlace& place, ChunkRecord record) {
   if (record.rejects.empty()) return trip.add(std::string(kRecord), parameters_of(place, record));
   RoundTrip alone(trip.connection());
   alone.add(std::string(kRecord), parameters_of(place, record));

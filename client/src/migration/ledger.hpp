@@ -57,18 +57,25 @@ std::vector<ChunkRows> read_chunk_rows(PostgresConnection& connection, const std
 // A number as PostgreSQL prints it; 0 for NULL.
 std::int64_t to_integer(std::optional<std::string_view> text);
 
+// Marks as bytea is written, which takes a while: it is better done where no server waits.
+struct MarksText {
+  std::string keys = "\\x";
+  std::string digests = "\\x";
+};
+MarksText text_of(const bridge::PackedMarks& marks);
+
 // One chunk that is in its table, to be written in the transaction that brought it.
 struct ChunkRecord {
   std::string source_table;
   std::string target;  // qualified and quoted
   bridge::ChunkIdentity identity;
   std::int64_t rows = 0;
-  bridge::PackedMarks marks;
+  MarksText marks;
   std::string xids;  // empty: the current transaction
   std::vector<bridge::Reject> rejects;
 };
 // With `trip`, or at once where rows of the chunk were set aside.
-void write_record(RoundTrip& trip, const LedgerPlace& place, const ChunkRecord& record);
+void write_record(RoundTrip& trip, const LedgerPlace& place, ChunkRecord record);
 
 // Takes entries out together with their rejects.
 void forget_chunks(PostgresConnection& connection, const std::vector<std::string>& ids);

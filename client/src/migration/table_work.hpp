@@ -53,6 +53,7 @@ struct Batch {
   struct Part {
     TableWork* work;
     bridge::Chunk chunk;
+    MarksText marks;  // of all encoded rows
   };
   std::vector<Part> parts;
   std::size_t bytes = 0;
