@@ -42,6 +42,7 @@ void FileCopy::apply_differences() {
     if (!change.removals.empty()) shrinking.push_back(work->target);
   }
   if (changes.empty()) return;
+  reading_->require_sound();  // another run may have brought the file since it was looked at
   // A foreign key that deletes on its own would take rows along that the file still has.
   if (!shrinking.empty()) run_.suspend_actions_on(shrinking);
   for (;;) {

@@ -81,10 +81,7 @@ void FileCopy::settle(const FileLedger& ledger) {
 // When the last batch is read, the worker's next file can be.
 void FileCopy::send_new_chunks() {
   reading_->start();
-  if (reading_->is_being_checked() && !send_while_checked()) {
-    read_by({});
-    reading_->start();
-  }
+  if (reading_->is_being_checked() && !send_while_checked()) reading_->start_again();
   reading_->require_sound();
   try {
     while (std::optional<Batch> batch = reading_->take()) {
@@ -136,7 +133,7 @@ void FileCopy::send(Batch batch) {
   send_here(worker_, *shared);
 }
 
-// False when the server refuses rows: nothing is sent then, and the file has to be read anew.
+// False when the server refuses rows: nothing is sent then, and the file has to be read from its start.
 bool FileCopy::send_while_checked() {
   try {
     send_until_checked();

@@ -11,8 +11,14 @@ constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 
 FileReading::FileReading(const CopyRun& run, const ProfiledFile& file, const FileLedger& ledger,
                          const std::function<void(FileLook&)>& adjust)
-    : source_(file.source), file_(open_source(source_, run.options)) {
-  if (!file.is_checked) check_ = std::make_unique<IntegrityCheck>(*file_);
+    : source_(file.source) {
+  if (file.open && file.open->file) {
+    file_ = std::move(file.open->file);
+    check_ = std::move(file.open->check);
+  } else {
+    file_ = open_source(source_, run.options);
+    if (!file.is_checked) check_ = std::make_unique<IntegrityCheck>(*file_);
+  }
   FileLook look = look_at(*file_, source_, run.options, ledger);
   if (adjust) adjust(look);
   unchanged_ = std::move(look.unchanged);
@@ -33,15 +39,24 @@ void FileReading::start() {
   thread_ = std::jthread([this] {
     try {
       read();
-      channel_.close();
+      channel_->close();
     } catch (...) {
-      channel_.close(std::current_exception());
+      channel_->close(std::current_exception());
     }
   });
 }
 
+void FileReading::start_again() {
+  stop();
+  thread_ = {};
+  channel_ = std::make_unique<BatchChannel>();
+  start();
+}
+
 void FileReading::read() {
   Batch batch;
+  // Of a large file the first one is a chunk: whoever sends waits for it.
+  std::size_t enough = file_->size() >= kReadInParts ? 1 : kBatchBytes;
   for (const auto& work : works_) {
     if (!work->look.stale.empty()) continue;
     WorkReader reader(*file_, *work, source_.tenant);
@@ -51,14 +66,15 @@ void FileReading::read() {
       part.marks = text_of(bridge::marks_of(part.chunk, work->key));
       batch.bytes += part.chunk.bytes.size();
       batch.parts.push_back(std::move(part));
-      if (batch.bytes < kBatchBytes) continue;
-      if (!channel_.put(std::move(batch))) return;
+      if (batch.bytes < enough) continue;
+      if (!channel_->put(std::move(batch))) return;
       batch = {};
+      enough = kBatchBytes;
     }
   }
   require_unchanged(*file_);
   batch.is_last = true;
-  if (!batch.parts.empty()) channel_.put(std::move(batch));
+  if (!batch.parts.empty()) channel_->put(std::move(batch));
 }
 
 }  // namespace rowhouse::detail

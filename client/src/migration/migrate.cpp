@@ -40,9 +40,9 @@ class Migration {
     if (is_installed_) detail::install_core(main_);  // refuses one that is too old
     connections_.resize(workers_.count());
     looks_at_all_ = is_installed_ && detail::choices_widen(main_, options_);
-    look(sources);
-    if (files_.size() == sources.size()) detail::require_used(files_, options_);
-    while (!files_.empty() && !prepare()) look(sources);
+    do {
+      look(sources);
+    } while (!files_.empty() && !prepare(files_.size() == sources.size()));
     unreadable_ = report_.failures.size();
     if (!files_.empty()) copy();
     if (!flush()) throw_lost();
@@ -79,7 +79,8 @@ class Migration {
       const MigrationSource& source = sources[item];
       detail::check_interrupted(options_);
       try {
-        look_at(source, worker < workers_.count() ? connection(worker) : main_, found[item], mutex);
+        look_at(source, worker < workers_.count() ? connection(worker) : main_, found[item], mutex,
+                sources.size() == 1 && !checks_first_);
       } catch (const Error& error) {
         if (detail::ends_the_run(error)) throw;
         found[item].reset();
@@ -96,18 +97,17 @@ class Migration {
     }
   }
 
+  // `is_alone`: a large file may stay open until it is copied, and its check go on.
   void look_at(const MigrationSource& source, detail::PostgresConnection& connection,
-               std::optional<detail::ProfiledFile>& found, std::mutex& mutex) {
+               std::optional<detail::ProfiledFile>& found, std::mutex& mutex, bool is_alone) {
     detail::FileLedger ledger;
     const std::string name = source.path.substr(source.path.rfind('/') + 1);
     const detail::LedgerPlace place{source.tenant, name, options_.schema, name_};
     if (is_installed_) ledger = detail::read_ledger(connection, place);
     const bool is_new = ledger.tables.empty();
-    const bool is_due = is_new && options_.check_integrity;
-    bool is_checked = true;
-    const auto wants_check = [&](const bridge::Source& file) {
-      is_checked = !is_due || !detail::may_be_checked_later(file, options_);
-      return is_due && is_checked;
+    auto sound = detail::WhenSound::kNever;
+    const auto when = [&](const bridge::Source& file) {
+      return sound = is_new ? detail::when_sound(file, options_, is_alone) : detail::WhenSound::kNever;
     };
     const auto read = [&](const bridge::Source& file) {
       if (!is_new && !looks_at_all_) {
@@ -116,9 +116,11 @@ class Migration {
         if (look.tables.empty()) detail::look_for_deletions(connection, place, options_, ledger, look);
         if (note_look(source, look, ledger.is_unfinished, mutex)) return;
       }
-      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false), is_new, is_checked};
+      found = detail::ProfiledFile{source, detail::profile_source(file, source, options_, false), is_new,
+                                   sound < detail::WhenSound::kOpen};
     };
-    detail::read_whole(source, options_, read, wants_check);
+    std::shared_ptr<detail::OpenFile> open = detail::read_whole(source, options_, read, when);
+    if (found) found->open = std::move(open);
   }
 
   // True when there is nothing to do.
@@ -133,10 +135,39 @@ class Migration {
     return true;
   }
 
-  // Plans and makes the tables. False when files that had nothing to bring have to be looked at again.
-  bool prepare() {
+  // False when the files have to be looked at again.
+  bool prepare(bool has_all_files) {
+    try {
+      return make_tables(has_all_files);
+    } catch (...) {
+      if (is_sound()) throw;
+      main_.rollback();
+      checks_first_ = true;
+      return false;
+    }
+  }
+
+  // Of a file that is being checked. What a damaged one gave counts for nothing, errors included.
+  bool is_sound() const {
+    try {
+      require_sound();
+      return true;
+    } catch (const detail::SourceError&) {
+      return false;
+    }
+  }
+  void require_sound() const {
+    for (const detail::ProfiledFile& file : files_) {
+      if (file.open) file.open->check->require_sound();
+    }
+  }
+
+  // Plans and makes the tables, changed only for a sound file. False when files that had nothing to bring have to be
+  // looked at again.
+  bool make_tables(bool has_all_files) {
+    if (has_all_files) detail::require_used(files_, options_);
     plan_ = detail::plan_files(files_, options_, detail::read_target_names(main_, options_.schema));
-    detail::TableChanges changes = detail::make_tables(main_, plan_, options_);
+    detail::TableChanges changes = detail::make_tables(main_, plan_, options_, [this] { require_sound(); });
     is_installed_ = true;
     looks_at_all_ = false;
     table_notes_.insert(table_notes_.end(), changes.notes.begin(), changes.notes.end());
@@ -161,6 +192,7 @@ class Migration {
       for (const bridge::TableProfile& table : file.profile.tables) run.progress.rows_total += table.rows;
     }
     copy_files(run);
+    if (is_damaged_) plan_ = {}, report_.notes.clear();
     std::sort(report_.tables.begin(), report_.tables.end(), [](const TableOutcome& a, const TableOutcome& b) {
       return std::tie(a.tenant, a.source, a.source_table) < std::tie(b.tenant, b.source, b.source_table);
     });
@@ -240,6 +272,7 @@ class Migration {
         }
         if (detail::ends_the_run(error) || error.sqlstate() == detail::kTooManyRejectsState) throw;
         failure = detail::failure_of(file.source, error);
+        is_damaged_ |= file.open && unreadable && commits.empty();
         break;
       }
     }
@@ -337,6 +370,8 @@ class Migration {
   bool is_installed_ = false;
   bool looks_at_all_ = false;  // a type is chosen that a table has not yet: its files are planned although nothing changed
   bool resumes_ = false;  // what an earlier run has left undone
+  bool checks_first_ = false;  // a file that was planned for beside its check has failed
+  bool is_damaged_ = false;    // the only file, which has brought nothing: what it made of the plan counts for nothing
   std::vector<detail::ProfiledFile> files_;
   std::size_t unreadable_ = 0;  // failures of before the copy
   bridge::Plan plan_;

@@ -190,40 +190,51 @@ void require_unchanged(const bridge::Source& file) {
   if (const bridge::Status status = file.check_unchanged(); !status.ok()) throw_status(status);
 }
 
+OpenFile::OpenFile(std::unique_ptr<bridge::Source> opened, std::unique_ptr<IntegrityCheck> begun)
+    : file(std::move(opened)), check(std::move(begun)) {}
+OpenFile::~OpenFile() = default;
+
 namespace {
 
 // What a damaged file gave counts for nothing, errors included.
-void read_checked(bridge::Source& file, const std::function<void(const bridge::Source&)>& read) {
-  IntegrityCheck check(file);
+void read_checked(const bridge::Source& file, IntegrityCheck& check, WhenSound when,
+                  const std::function<void(const bridge::Source&)>& read) {
   std::exception_ptr failure;
   try {
     read(file);
   } catch (...) {
     failure = std::current_exception();
   }
-  check.require_sound();
+  if (failure || when == WhenSound::kBefore) check.require_sound();
   if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
 
-void read_whole(const MigrationSource& source, const MigrationOptions& options,
-                const std::function<void(const bridge::Source&)>& read,
-                const std::function<bool(const bridge::Source&)>& wants_check) {
+std::shared_ptr<OpenFile> read_whole(const MigrationSource& source, const MigrationOptions& options,
+                                     const std::function<void(const bridge::Source&)>& read,
+                                     const std::function<WhenSound(const bridge::Source&)>& when) {
   for (bool again = true;; again = false) {
-    const std::unique_ptr<bridge::Source> file = open_source(source, options);
+    std::unique_ptr<bridge::Source> file = open_source(source, options);
+    const WhenSound wanted = when ? when(*file) : WhenSound::kNever;
     try {
-      return wants_check && wants_check(*file) ? read_checked(*file, read) : read(*file);
+      if (wanted == WhenSound::kNever || wanted == WhenSound::kNext) return read(*file), nullptr;
+      auto check = std::make_unique<IntegrityCheck>(*file);
+      read_checked(*file, *check, wanted, read);
+      if (wanted == WhenSound::kBefore) return nullptr;
+      return std::make_shared<OpenFile>(std::move(file), std::move(check));
     } catch (const SourceError& error) {
       if (!again || !error.may_pass) throw;
     }
   }
 }
 
-bool may_be_checked_later(const bridge::Source& file, const MigrationOptions& options) {
-  if (!IntegrityCheck::goes_on_beside(file)) return false;
+WhenSound when_sound(const bridge::Source& file, const MigrationOptions& options, bool stays_open) {
+  if (!options.check_integrity) return WhenSound::kNever;
+  if (!IntegrityCheck::goes_on_beside(file)) return WhenSound::kBefore;
   bridge::Result<bool> known = bridge::is_known_by_names(file, plan_options(options));
-  return known.ok() && known.value();
+  if (known.ok() && known.value()) return WhenSound::kNext;
+  return stays_open ? WhenSound::kOpen : WhenSound::kBefore;
 }
 
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
@@ -250,7 +261,9 @@ std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& so
         profile = profile_source(file, source, options, examine_text);
         require_unchanged(file);
       };
-      read_whole(source, options, read, [&](const bridge::Source&) { return options.check_integrity; });
+      read_whole(source, options, read, [&](const bridge::Source&) {
+        return options.check_integrity ? WhenSound::kBefore : WhenSound::kNever;
+      });
       files.push_back({source, std::move(profile)});
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;

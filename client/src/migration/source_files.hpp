@@ -9,6 +9,8 @@
 
 namespace rowhouse::detail {
 
+class IntegrityCheck;
+
 // An error of the SQLite file, not of PostgreSQL.
 class SourceError : public Error {
  public:
@@ -27,14 +29,25 @@ std::unique_ptr<bridge::Source> open_source(const MigrationSource& source, const
 // Throws when the file was changed since it was opened by someone who takes no locks. To be called when the last row is
 // read, before anything of it is kept.
 void require_unchanged(const bridge::Source& file);
+// A file whose check goes on.
+struct OpenFile {
+  OpenFile(std::unique_ptr<bridge::Source> file, std::unique_ptr<IntegrityCheck> check);
+  ~OpenFile();
+  std::unique_ptr<bridge::Source> file;
+  std::unique_ptr<IntegrityCheck> check;
+};
+
+// When a file is to be found sound: never, before what was read of it counts, by whoever takes the open file over, or by
+// who opens it next, for nothing but names is read of it until then.
+enum class WhenSound { kNever, kBefore, kOpen, kNext };
+// Of one that is new. `stays_open`: it may be taken over.
+WhenSound when_sound(const bridge::Source& file, const MigrationOptions& options, bool stays_open);
+
 // Opens the file for `read`; where a failed read, damage or a change under it ends that, once more from the start: one
-// failure is no proof. `read` begins anew by itself. Where a check of the file is wanted, what it got counts only when
-// this returns.
-void read_whole(const MigrationSource& source, const MigrationOptions& options,
-                const std::function<void(const bridge::Source&)>& read,
-                const std::function<bool(const bridge::Source&)>& wants_check = {});
-// Whether the copy may check a file that is new: nothing but names was read of it until then.
-bool may_be_checked_later(const bridge::Source& file, const MigrationOptions& options);
+// failure is no proof. `read` begins anew by itself. Gives a file that is still being checked.
+std::shared_ptr<OpenFile> read_whole(const MigrationSource& source, const MigrationOptions& options,
+                                     const std::function<void(const bridge::Source&)>& read,
+                                     const std::function<WhenSound(const bridge::Source&)>& when = {});
 bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSource& source,
                                    const MigrationOptions& options, bool examine_text);
 
@@ -44,6 +57,7 @@ struct ProfiledFile {
   bridge::FileProfile profile;
   bool is_new = false;     // to the ledger
   bool is_checked = true;  // or its copy has to check it, before anything is committed
+  std::shared_ptr<OpenFile> open{};  // the copy reads this one, and ends its check; what it has taken is null
 };
 
 // Profiles every file; those that fail go to `failures`.

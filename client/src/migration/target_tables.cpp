@@ -1,5 +1,7 @@
 #include "migration/target_tables.hpp"
 
+#include <algorithm>
+
 #include "bridge/target.hpp"
 #include "bridge/views.hpp"
 #include "bridge/widening.hpp"
@@ -72,7 +74,8 @@ void forget_imports(PostgresConnection& connection, const std::string& schema, c
   }
 }
 
-void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl) {
+void make_table(PostgresConnection& connection, bridge::TablePlan& table, const bridge::DdlOptions& ddl,
+                const std::function<void()>& before_change) {
   if (read_columns(connection, ddl.schema, table.name).empty()) {
     forget_imports(connection, ddl.schema, table.name);
     if (!table.integrated_objects) {
@@ -83,6 +86,8 @@ void make_table(PostgresConnection& connection, bridge::TablePlan& table, const 
   if (table.integrated_objects) connection.execute("SELECT rowhouse.create_integrated_objects($1)", {ddl.schema});
   const std::string qualified = bridge::quote_qualified(ddl.schema, table.name);
   const std::vector<bridge::ColumnPlan> lacking = align_with_target(connection, table, ddl.schema);
+  const auto is_wider = [](const bridge::ColumnPlan& column) { return column.wider.has_value(); };
+  if (!lacking.empty() || std::any_of(table.columns.begin(), table.columns.end(), is_wider)) before_change();
   for (const bridge::ColumnPlan& column : lacking) {
     connection.execute("ALTER TABLE " + qualified + " ADD COLUMN " + bridge::quote_identifier(column.name) + " " +
                        bridge::sql_name(column.type));
@@ -169,7 +174,8 @@ bool choices_widen(PostgresConnection& connection, const MigrationOptions& optio
   return widens;
 }
 
-TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options) {
+TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options,
+                         const std::function<void()>& before_change) {
   TableChanges changes;
   bridge::DdlOptions ddl;
   ddl.schema = options.schema;
@@ -183,11 +189,12 @@ TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, con
   if (connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", {options.schema}).rows() == 0)
     refuse_schema(options.schema);
   install_core(connection);
-  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl);
+  for (bridge::TablePlan& table : plan.tables) make_table(connection, table, ddl, before_change);
   widen_columns(connection, plan, ddl, changes);
   for (const bridge::TablePlan& table : plan.tables)
     connection.execute("SELECT rowhouse.protect($1::regclass, $2)",
                        {bridge::quote_qualified(ddl.schema, table.name), table.tenant_column});
+  if (connection.execute("SELECT pg_catalog.pg_current_xact_id_if_assigned()").value(0, 0)) before_change();
   connection.commit();
   return changes;
 }

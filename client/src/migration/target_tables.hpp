@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,10 @@ struct TableChanges {
 
 // Installs the core and makes and protects the tables of the plan where they are missing, gives existing ones the
 // columns they lack and wider types where theirs do not hold what the files bring, and turns the plan's types and keys
-// into those of the tables that are there. One transaction.
-TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options);
+// into those of the tables that are there. One transaction. `before_change` is called before one that changes anything is
+// committed, and before it locks a table that is there; what it throws ends it.
+TableChanges make_tables(PostgresConnection& connection, bridge::Plan& plan, const MigrationOptions& options,
+                         const std::function<void()>& before_change);
 
 // Whether a column that is there has to become wider for a type that is chosen. Throws 42804 for one that can't.
 bool choices_widen(PostgresConnection& connection, const MigrationOptions& options);
