@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "migration/batch_sender.hpp"
 
@@ -15,12 +16,20 @@ class BatchChannel {
  public:
   // False when the taker has given up.
   bool put(Batch batch) {
+    std::optional<Batch> sent;  // freed here, without the lock
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !waiting_ || closed_; });
     if (closed_) return false;
     waiting_ = std::move(batch);
+    sent = std::exchange(sent_, std::nullopt);
     changed_.notify_all();
     return true;
+  }
+  // A batch that was sent, for the reader to free: that takes a while, in which the server would wait.
+  void give_back(Batch batch) {
+    std::optional<Batch> earlier(std::move(batch));
+    const std::lock_guard lock(mutex_);
+    earlier.swap(sent_);
   }
   // Nothing behind the last; what the reader has thrown.
   std::optional<Batch> take() {
@@ -42,7 +51,7 @@ class BatchChannel {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<Batch> waiting_;
+  std::optional<Batch> waiting_, sent_;
   bool closed_ = false;
   std::exception_ptr failure_;
 };

@@ -131,6 +131,7 @@ void FileCopy::send(Batch batch) {
     --under_way_;
   }
   send_here(worker_, *shared);
+  reading_->give_back(std::move(*shared));
 }
 
 // False when the server refuses rows: nothing is sent then, and the file has to be read from its start.
@@ -166,7 +167,9 @@ void FileCopy::send_until_checked() {
         sent.parts.push_back({part.work, {}, {}});
         sent.parts.back().chunk.identity = part.chunk.identity;
       }
-      if (batch->is_last || !reading_->is_being_checked()) break;
+      const bool is_last = batch->is_last;
+      reading_->give_back(*std::move(batch));
+      if (is_last || !reading_->is_being_checked()) break;
     }
     reading_->require_sound();
     count_rejects(outcomes);

@@ -33,6 +33,8 @@ class FileReading {
   void start_again();
   // The next batch of new chunks, nothing behind the last; what the reader has thrown.
   std::optional<Batch> take() { return channel_->take(); }
+  // What was sent of them.
+  void give_back(Batch batch) { channel_->give_back(std::move(batch)); }
   // Of a file that is checked while it is read: nothing of it may be committed before require_sound().
   bool is_being_checked() const { return check_ && !check_->is_done(); }
   void require_sound() {
