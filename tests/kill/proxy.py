@@ -37,7 +37,7 @@ class Fault:
 
     def __init__(self, event, nth, harm):
         self.event, self.nth, self.harm = event, nth, harm
-        self.done = False
+        self.came = False
 
 
 class Gone(Exception):
@@ -197,8 +197,8 @@ class Proxy:
         with self.lock:
             fault = self.faults.pop(0)
             self.counts.clear()
+        fault.came = True  # before the harm, after which the command may be gone and be asked about at once
         fault.harm(link)
-        fault.done = True
         if link.is_closed:
             raise Gone
 

@@ -131,8 +131,8 @@ class Harness:
         process = harm.command = self.command("migrate", state, proxy.url("struck", server.USER), "--jobs", jobs, *COPY_ALONE)
         if event == "moment":
             time.sleep(nth)
+            fault.came = True
             harm(NoLink)
-            fault.done = True
         wrong = []
         try:
             out, err, _ = server.finish(process)
@@ -142,7 +142,7 @@ class Harness:
             wrong.append("the command never ended")
         proxy.close()
         server.wait_until_up()
-        if not fault.done:
+        if not fault.came:
             wrong.append("the moment never came")
         end = process.returncode
         if end not in ((0, -signal.SIGKILL) if harm.kind == "client" else (0, 5)):
