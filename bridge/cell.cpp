@@ -193,6 +193,10 @@ StorageClass class_of(sqlite3_value* stored) {
 bool read_cell(sqlite3_value* stored, Cell& cell) {
   cell = Cell{};
   cell.storage_class = class_of(stored);
+  return read_value(stored, cell);
+}
+
+bool read_value(sqlite3_value* stored, Cell& cell) {
   const void* bytes = nullptr;
   switch (cell.storage_class) {
     case StorageClass::null:

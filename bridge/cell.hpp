@@ -30,6 +30,9 @@ StorageClass class_of(sqlite3_value* stored);
 /// thread's at a time: SQLite's locks are not taken.
 bool read_cell(sqlite3_value* stored, Cell& cell);
 
+/// The same for a cell that has its storage class already.
+bool read_value(sqlite3_value* stored, Cell& cell);
+
 /// The same for column `index` of the statement's current row.
 bool read_cell(sqlite3_stmt* statement, int index, Cell& cell);
 

@@ -106,11 +106,8 @@ Status profile_rows(const Source& source, const std::string& tenant, const PlanO
       sqlite3_value* const stored = sqlite3_column_value(statement, i);
       Cell cell;
       cell.storage_class = class_of(stored);
-      if (cell.storage_class == StorageClass::integer)
-        cell.integer = sqlite3_value_int64(stored);
-      else if (cell.storage_class == StorageClass::real)
-        cell.real = sqlite3_value_double(stored);
-      else if (readers[i].reads_bytes && !read_cell(stored, cell))
+      const bool is_number = cell.storage_class == StorageClass::integer || cell.storage_class == StorageClass::real;
+      if ((is_number || readers[i].reads_bytes) && !read_value(stored, cell))
         code = sqlite3_errcode(source.connection());
       std::uint32_t seen = profile.columns[i].add(cell, readers[i].kind);
       if (i == tenant_column && !is_tenant(cell, tenant)) ++profile.tenant_mismatches;

@@ -261,10 +261,9 @@ std::vector<PostgresResult> PostgresConnection::execute_pipeline(std::span<const
   return impl_->run(statements, may_commit);
 }
 
-std::shared_ptr<RowStream> PostgresConnection::ask(std::string_view sql,
-                                                   std::span<const PostgresParameter> parameters) {
+std::shared_ptr<RowStream> PostgresConnection::ask(const Call& call) {
   impl_->settle();
-  return impl_->stream = std::make_shared<RowStream>(*impl_->wire, sql, parameters);
+  return impl_->stream = std::make_shared<RowStream>(*impl_->wire, call);
 }
 
 Result PostgresConnection::answer(RowStream& asked) {

@@ -47,7 +47,7 @@ class PostgresConnection {
   std::vector<PostgresResult> execute_pipeline(std::span<const PostgresStatement> statements, bool may_commit);
 
   // A statement that reads within a transaction, whose rows are taken as they come; see Connection.
-  std::shared_ptr<RowStream> ask(std::string_view sql, std::span<const PostgresParameter> parameters);
+  std::shared_ptr<RowStream> ask(const Call& call);
   Result answer(RowStream& asked);
 
   std::size_t copy_in(std::string_view sql, const Fill& fill);   // rows copied

@@ -33,12 +33,7 @@ class PostgresSession final : public Connection {
     }
   }
 
-  std::shared_ptr<AskedRows> ask(const Call& call) override {
-    PostgresCall outgoing;
-    outgoing.statement(call, true);
-    const PostgresStatement& statement = outgoing.statements()[outgoing.wanted()];
-    return connection_.ask(statement.sql, statement.parameters);
-  }
+  std::shared_ptr<AskedRows> ask(const Call& call) override { return connection_.ask(call); }
   Result answer(AskedRows& asked) override { return connection_.answer(static_cast<RowStream&>(asked)); }
 
   std::size_t copy_in(std::string_view sql, const std::function<std::size_t(std::span<char>)>& fill) override {

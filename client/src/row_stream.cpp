@@ -33,9 +33,11 @@ class Portion final : public ResultData {
 
 }  // namespace
 
-RowStream::RowStream(PostgresWire& wire, std::string_view sql, std::span<const PostgresParameter> parameters)
-    : wire_(wire) {
-  const std::array statements{PostgresStatement{sql, parameters, &keep_}};
+RowStream::RowStream(PostgresWire& wire, const Call& call) : wire_(wire) {
+  PostgresCall outgoing;
+  outgoing.statement(call, true);
+  const PostgresStatement& asked = outgoing.statements()[outgoing.wanted()];
+  const std::array statements{PostgresStatement{asked.sql, asked.parameters, &keep_}};
   wire_.send(statements, false);
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "connection.hpp"
+#include "postgres_call.hpp"
 #include "postgres_result.hpp"
 #include "postgres_wire.hpp"
 
@@ -16,7 +17,7 @@ namespace rowhouse::detail {
 class RowStream final : public AskedRows {
  public:
   // Sends it: no other may be in flight.
-  RowStream(PostgresWire& wire, std::string_view sql, std::span<const PostgresParameter> parameters);
+  RowStream(PostgresWire& wire, const Call& call);
   RowStream(const RowStream&) = delete;
   RowStream& operator=(const RowStream&) = delete;
 

@@ -116,8 +116,7 @@ TEST_P(AsyncCancelTest, AStreamIsLeftAtAnyRow) {
   constexpr int kAll = 2500;  // two pages and a half
   DatabaseManager database = connect({.max_connections = 1});
   run([&]() -> awaitable<void> {
-    std::vector<rowhouse::IntegratedObjectData> many;
-    for (int i = 0; i < kAll; ++i) many.push_back(object("acme", std::to_string(i)));
+    const auto many = numbered_objects("acme", kAll);
     for (const int end : {1, 15, 999, 1000, 1001, kAll}) {
       Session session = co_await database.session("acme");
       IntegratedObjectRepository objects(session);

@@ -145,8 +145,7 @@ TEST_P(AsyncTest, StreamsAndCopies) {
   DatabaseManager database = connect();
   run([&]() -> awaitable<void> {
     Session session = co_await database.session("acme");
-    std::vector<rowhouse::IntegratedObjectData> many;
-    for (int i = 0; i < 2500; ++i) many.push_back(object("acme", std::to_string(i)));
+    const auto many = numbered_objects("acme", 2500);
     IntegratedObjectRepository objects(session);
     EXPECT_EQ(co_await objects.upsert_many(many), 2500u);
     int seen = 0;

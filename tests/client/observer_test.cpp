@@ -91,9 +91,7 @@ TEST_P(ObserverTest, HearsOfStatementsWithNamesRowsAndErrors) {
 TEST_P(ObserverTest, HearsOfEachPageOfAStreamOnce) {
   auto session = manager().session("acme");
   rowhouse::IntegratedObjectRepository objects(session);
-  std::vector<rowhouse::IntegratedObjectData> many;
-  for (int i = 0; i < 1200; ++i) many.push_back({.original_id = std::to_string(i), .company_id = "acme"});
-  objects.upsert_many(many);
+  objects.upsert_many(numbered_objects("acme", 1200));
   const auto page = [&](const std::string& rows) {
     return line("finished",
                 " db.operation.name=SELECT db.query.summary=SELECT db.response.returned_rows=" + rows);

@@ -5,15 +5,8 @@
 namespace {
 
 using rowhouse::IntegratedObject;
-using rowhouse::IntegratedObjectData;
 
 constexpr int kAll = 2500;  // two pages and a half
-
-std::vector<IntegratedObjectData> many(const std::string& tenant) {
-  std::vector<IntegratedObjectData> objects;
-  for (int i = 0; i < kAll; ++i) objects.push_back({.original_id = std::to_string(i), .company_id = tenant});
-  return objects;
-}
 
 class StreamTest : public BothDatabases {
  protected:
@@ -21,7 +14,7 @@ class StreamTest : public BothDatabases {
     BothDatabases::SetUp();
     if (IsSkipped()) return;
     auto session = manager().session("acme");
-    rowhouse::IntegratedObjectRepository(session).upsert_many(many("acme"));
+    rowhouse::IntegratedObjectRepository(session).upsert_many(numbered_objects("acme", kAll));
   }
 };
 ROWHOUSE_ON_BOTH_DATABASES(StreamTest);

@@ -8,8 +8,10 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "rowhouse/database_manager.hpp"
+#include "rowhouse/integrated_object.hpp"
 #include "rowhouse/schema_manager.hpp"
 #include "test_server.hpp"
 
@@ -29,6 +31,13 @@ inline void refuse_at_commit(rowhouse::DatabaseManager& admin, const std::string
       " 'BEGIN RAISE check_violation USING MESSAGE = ''refused at the end''; END'");
   admin.session().execute("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON " + table +
                           " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()");
+}
+
+// Objects of a tenant with the ids 0, 1, 2 ...
+inline std::vector<rowhouse::IntegratedObjectData> numbered_objects(const std::string& tenant, int count) {
+  std::vector<rowhouse::IntegratedObjectData> objects;
+  for (int i = 0; i < count; ++i) objects.push_back({.original_id = std::to_string(i), .company_id = tenant});
+  return objects;
 }
 
 // A folder of its own, removed at the end. In memory where that can be, unless TMPDIR says otherwise: SQLite waits for

@@ -74,11 +74,8 @@ class AsyncPostgres final : public AsyncConnection, public std::enable_shared_fr
   }
 
   asio::awaitable<std::shared_ptr<AskedRows>> ask(const Call& call) override {
-    PostgresCall outgoing;
-    outgoing.statement(call, true);
-    const PostgresStatement& statement = outgoing.statements()[outgoing.wanted()];
     if (stream_) co_await settle();
-    co_return stream_ = std::make_shared<RowStream>(*wire_, statement.sql, statement.parameters);
+    co_return stream_ = std::make_shared<RowStream>(*wire_, call);
   }
   asio::awaitable<Result> answer(AskedRows& asked) override {
     if (static_cast<const RowStream&>(asked).lacks_rows()) co_await receive();

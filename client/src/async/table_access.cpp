@@ -11,7 +11,7 @@ namespace {
 
 using asio::awaitable;
 
-Question asked(Statement statement) {
+Question question_of(Statement statement) {
   Question question(std::move(statement.sql), std::move(statement.parameters), {});
   question.ours = true;
   return question;
@@ -23,7 +23,7 @@ struct Steps {
   using Task = awaitable<R>;
 
   static awaitable<Result> execute(AsyncLease& lease, Statement statement) {
-    const Question question = asked(std::move(statement));
+    const Question question = question_of(std::move(statement));
     co_return co_await lease.execute(question);
   }
   static awaitable<void> begin(AsyncLease& lease, TransactionOptions options) { co_await lease.begin(options); }
@@ -58,7 +58,7 @@ const TableStatements& AsyncTableAccess::statements() const noexcept { return im
 
 awaitable<Result> AsyncTableAccess::run(Statement statement) const {
   impl_->check_open();
-  return Steps::call(impl_->lease, [question = asked(std::move(statement))](AsyncLease& lease) {
+  return Steps::call(impl_->lease, [question = question_of(std::move(statement))](AsyncLease& lease) {
     return lease.execute(question);
   });
 }

@@ -252,6 +252,13 @@ void restore(Batch::Part& part) {
   if (part.work->has_bad_text) bridge::screen_chunk(part.chunk);
 }
 
+// Of the rows that have come: the reader made them for all.
+MarksText marks_of(const Batch::Part& part) {
+  const std::vector<bool>& refused = part.chunk.refused;
+  const bool has_all = std::find(refused.begin(), refused.end(), true) == refused.end();
+  return has_all ? part.marks : text_of(bridge::marks_of(part.chunk, part.work->key));
+}
+
 void copy_all(ChunkPutter& putter, Parts parts, TableOutcome& outcome) {
   std::vector<const bridge::Chunk*> chunks;
   for (Batch::Part& part : parts) {
@@ -285,9 +292,7 @@ std::vector<TableOutcome> put_batch(ChunkPutter& putter, RoundTrip& last, const 
       outcome.rejected += static_cast<std::int64_t>(part.chunk.rejects.size());
       outcome.repaired += count_repaired(part.chunk);
       ChunkRecord record = record_of(work, part.chunk);
-      const std::vector<bool>& refused = part.chunk.refused;
-      const bool has_all = std::find(refused.begin(), refused.end(), true) == refused.end();
-      record.marks = has_all ? part.marks : text_of(bridge::marks_of(part.chunk, work.key));
+      record.marks = marks_of(part);
       record.xids = xids;
       write_record(last, place, std::move(record));
     }
