@@ -93,7 +93,7 @@ check-doors: ## The tenant context behind a pooler and under SQLAlchemy
 	  $(BUILD)/tests/client/conformance_async_test
 	$(private) --without native -- tests/sqlalchemy/run
 
-check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; as root, half an hour
+check-matrix: ## The tests on PostgreSQL 14 to 19, each in a system of its own; as root, an hour or two the first time
 	@packaging/install-dependencies matrix
 	tests/matrix/run $(versions)
 

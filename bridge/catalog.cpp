@@ -125,15 +125,17 @@ Status read_foreign_keys(const Source& source, Table& table) {
                });
 }
 
-// What the schema's text says, and how far AUTOINCREMENT has counted.
+// What the schema's text says.
 Status read_text(const Source& source, Table& table) {
   Status status = query(source, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", table.name,
                         [&](sqlite3_stmt* row) { table.sql = text_of(row, 0); });
-  if (!status.ok() || table.is_virtual) return status;
-  read_table_sql(table.sql, table);
-  if (!table.autoincrement) return status;
+  if (status.ok() && !table.is_virtual) read_table_sql(table.sql, table);
+  return status;
+}
+
+Status read_sequence(const Source& source, const Table& table, Catalog& catalog) {
   return query(source, "SELECT seq FROM main.sqlite_sequence NOT INDEXED WHERE name = ?1", table.name,
-               [&](sqlite3_stmt* row) { table.sequence = sqlite3_column_int64(row, 0); });
+               [&](sqlite3_stmt* row) { catalog.sequences[table.name] = sqlite3_column_int64(row, 0); });
 }
 
 void find_rowid(Table& table) {
@@ -221,8 +223,9 @@ Status read_table(const Source& source, Table table, const std::string& kind, Ca
       return {};
     }
   }
+  if (table.autoincrement) status = read_sequence(source, table, catalog);
   catalog.tables.push_back(std::move(table));
-  return {};
+  return status;
 }
 
 }  // namespace

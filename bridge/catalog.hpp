@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Column {
   std::string generated_sql;     ///< the expression, as written
   std::string collation;         ///< as declared; empty for BINARY
   int primary_key_position = 0;  ///< 1 for the first column of the primary key, 0 outside it
+
+  bool operator==(const Column&) const = default;
 };
 
 struct IndexTerm {
@@ -25,6 +28,8 @@ struct IndexTerm {
   std::string expression;  ///< as written
   std::string collation;   ///< empty for BINARY
   bool descending = false;
+
+  bool operator==(const IndexTerm&) const = default;
 };
 
 struct Index {
@@ -36,6 +41,8 @@ struct Index {
   bool unique = false;
   bool partial = false;
   bool primary_key = false;
+
+  bool operator==(const Index&) const = default;
 };
 
 struct ForeignKey {
@@ -44,6 +51,8 @@ struct ForeignKey {
   std::vector<std::string> referenced_columns;  ///< empty: the primary key of the referenced table
   std::string on_delete;
   std::string on_update;
+
+  bool operator==(const ForeignKey&) const = default;
 };
 
 struct Table {
@@ -54,7 +63,6 @@ struct Table {
   std::vector<ForeignKey> foreign_keys;
   std::vector<std::string> checks;  ///< CHECK expressions of columns and table, as written
   bool autoincrement = false;
-  std::int64_t sequence = 0;  ///< the highest id that AUTOINCREMENT has used up
   bool without_rowid = false;
   bool is_virtual = false;    ///< rows come from a module of SQLite, such as a full-text index
   std::string rowid_name;     ///< in rows_sql(), a name that reaches the rowid; empty where there is none
@@ -67,6 +75,8 @@ struct Table {
   std::string rows_sql() const;
   /// By name, as SQLite compares names: without regard to the case of ASCII letters.
   const Column* find(const std::string& column_name) const;
+
+  bool operator==(const Table&) const = default;
 };
 
 /// An object that holds no rows of its own, or whose rows can't be read, and why.
@@ -83,6 +93,8 @@ struct View {
 
 struct Catalog {
   std::vector<Table> tables;  ///< ordinary tables in name order; virtual tables that can be read count as tables
+  /// By table, the highest id that AUTOINCREMENT has used up.
+  std::map<std::string, std::int64_t> sequences;
   std::vector<View> views;    ///< never run
   std::vector<PassedOver> passed_over;
   bool utf8 = true;  ///< the encoding of text in the file; UTF-16 files are read through SQLite's conversion

@@ -65,8 +65,8 @@ class HazardFinder {
   static std::string in_file(const TableProfile& version) { return printable(version.file_name, kNameShown); }
 
   static int place(const TableProfile& version, const std::string& column) {
-    for (std::size_t i = 0; i < version.table.columns.size(); ++i) {
-      if (same_name(version.table.columns[i].name, column)) return static_cast<int>(i);
+    for (std::size_t i = 0; i < version.table->columns.size(); ++i) {
+      if (same_name(version.table->columns[i].name, column)) return static_cast<int>(i);
     }
     return -1;
   }
@@ -83,7 +83,7 @@ class HazardFinder {
 
   DeclaredKind kind_of(const ColumnPlan& column) const {
     for (const TableProfile* version : versions_) {
-      if (const Column* source = version->table.find(column.source_name)) return declared_kind(source->declared_type);
+      if (const Column* source = version->table->find(column.source_name)) return declared_kind(source->declared_type);
     }
     return DeclaredKind::none;
   }
@@ -176,7 +176,7 @@ class HazardFinder {
 
   void find_nulls_in_key() {
     if (!plan_.keyed_by_rowid) return;
-    for (const std::string& name : versions_.front()->table.primary_key()) {
+    for (const std::string& name : versions_.front()->table->primary_key()) {
       const ColumnPlan* column = plan_.find_source(name);
       if (column)
         add("null_in_key", name, column->profile.nulls, first(name, kSeesNull),
@@ -192,7 +192,7 @@ class HazardFinder {
     }
     const bool kept = !plan_.integrated_objects;
     const bool named = std::any_of(versions_.begin(), versions_.end(), [&](const TableProfile* version) {
-      return version->table.find(plan_.tenant_column) != nullptr;
+      return version->table->find(plan_.tenant_column) != nullptr;
     });
     if (kept && !named) foreign = 0;  // another column that happens to be called like a tenant's
     add("other_tenant", plan_.tenant_column, foreign, "",
@@ -204,7 +204,7 @@ class HazardFinder {
     std::map<std::string, Hazard> found;  // by the columns: files may have their keys in another order
     for (const TableProfile* version : versions_) {
       for (const Orphans& orphans : version->orphans) {
-        const ForeignKey& key = version->table.foreign_keys[orphans.foreign_key];
+        const ForeignKey& key = version->table->foreign_keys[orphans.foreign_key];
         std::string columns;
         for (const std::string& column : key.columns) columns += (columns.empty() ? "" : ", ") + column;
         Hazard& hazard = found[columns + "\n" + key.referenced_table];
@@ -236,9 +236,9 @@ class HazardFinder {
         "the table is made; files that lack it bring no rows of it");
     std::int64_t others = 0;
     const TableProfile* other = nullptr;
-    const std::vector<std::string> key = versions_.front()->table.primary_key();
+    const std::vector<std::string> key = versions_.front()->table->primary_key();
     for (const TableProfile* version : versions_) {
-      const std::vector<std::string> own = version->table.primary_key();
+      const std::vector<std::string> own = version->table->primary_key();
       if (std::equal(own.begin(), own.end(), key.begin(), key.end(),
                      [](const std::string& a, const std::string& b) { return same_name(a, b); }))
         continue;
@@ -263,7 +263,7 @@ class HazardFinder {
       const auto i = static_cast<std::size_t>(at);
       if (version->columns[i].values() == 0) continue;
       const PgType alone =
-          decide_type(version->table.columns[i].declared_type, version->columns[i], in_key(column), bytes).type;
+          decide_type(version->table->columns[i].declared_type, version->columns[i], in_key(column), bytes).type;
       if (alone == column.type || column.chosen) continue;
       ++narrower;
       if (first_narrower.empty()) first_narrower = in_file(*version) + ": " + sql_name(alone);

@@ -67,8 +67,8 @@ bool is_judged_alike(DeclaredKind first, DeclaredKind other) {
 std::vector<MergedColumn> merge_columns(const Versions& versions) {
   std::vector<MergedColumn> merged;
   for (const TableProfile* version : versions) {
-    for (std::size_t i = 0; i < version->table.columns.size(); ++i) {
-      const Column& column = version->table.columns[i];
+    for (std::size_t i = 0; i < version->table->columns.size(); ++i) {
+      const Column& column = version->table->columns[i];
       auto at = std::find_if(merged.begin(), merged.end(),
                              [&](const MergedColumn& m) { return same_name(m.column.name, column.name); });
       if (at == merged.end()) at = merged.insert(merged.end(), MergedColumn{column, {}});
@@ -111,7 +111,7 @@ class TablePlanner {
     plan_.tenant_column = options_.tenant_column;
     plan_.text_policy = options_.text_policy;
     plan_.integrated_objects = std::all_of(versions_.begin(), versions_.end(), [](const TableProfile* version) {
-      return is_integrated_objects(version->table);
+      return is_integrated_objects(*version->table);
     });
     find_tenant_columns();
     find_key();
@@ -125,7 +125,7 @@ class TablePlanner {
   }
 
  private:
-  const Table& first() const { return versions_.front()->table; }
+  const Table& first() const { return *versions_.front()->table; }
   void note(std::string text) { plan_.notes.push_back(std::move(text)); }
 
   const MergedColumn* merged(const std::string& name) const {
@@ -160,7 +160,7 @@ class TablePlanner {
       if (!is_tenant_column(name)) key_.push_back(name);
     }
     const auto differs = [&](const TableProfile* version) {
-      return !same_names(version->table.primary_key(), first().primary_key());
+      return !same_names(version->table->primary_key(), first().primary_key());
     };
     const bool drifts = std::any_of(versions_.begin(), versions_.end(), differs);
     const bool has_null =
@@ -168,13 +168,13 @@ class TablePlanner {
     const bool too_wide = key_.size() >= kKeyColumnsMax;
     if (!key_.empty() && !drifts && !has_null && !too_wide) return;
     const bool rowids = std::all_of(versions_.begin(), versions_.end(),
-                                    [](const TableProfile* version) { return !version->table.rowid_name.empty(); });
+                                    [](const TableProfile* version) { return !version->table->rowid_name.empty(); });
     const std::string instead = rowids ? ": rows are keyed by SQLite's rowid" : ": the table has no primary key";
     if (has_null) note("the primary key holds NULLs" + instead);
     if (drifts) note("the files have different primary keys" + instead);
     if (too_wide) note("the primary key has too many columns for PostgreSQL" + instead);
     const bool hidden = std::any_of(versions_.begin(), versions_.end(),
-                                    [](const TableProfile* version) { return version->table.rowid_hidden; });
+                                    [](const TableProfile* version) { return version->table->rowid_hidden; });
     if (rowids && hidden)
       note("columns hide SQLite's rowid: rows are numbered in its order, anew when one before them goes");
     key_.clear();
@@ -254,7 +254,7 @@ class TablePlanner {
   // Whether the column is SQLite's rowid in every file.
   bool is_rowid(const std::string& name) const {
     return std::all_of(versions_.begin(), versions_.end(), [&](const TableProfile* version) {
-      return !version->table.rowid_alias.empty() && same_name(version->table.rowid_alias, name);
+      return !version->table->rowid_alias.empty() && same_name(version->table->rowid_alias, name);
     });
   }
 
@@ -273,7 +273,7 @@ class TablePlanner {
   void add_rowid_column() {
     order_primary_key();
     for (const TableProfile* version : versions_)
-      plan_.identity_floor = std::max(plan_.identity_floor, version->table.sequence);
+      plan_.identity_floor = std::max(plan_.identity_floor, version->sequence);
     if (!plan_.keyed_by_rowid) return;
     ColumnPlan column;
     column.name = kRowidColumn;
@@ -366,7 +366,7 @@ Plan make_plan(const std::vector<const FileProfile*>& files, const PlanOptions& 
   Plan plan;
   std::set<std::string> notes;
   for (const FileProfile* file : files) {
-    for (const TableProfile& table : file->tables) tables[table.table.name].push_back(&table);
+    for (const TableProfile& table : file->tables) tables[table.table->name].push_back(&table);
     for (const PassedOver& object : file->passed_over) {
       if (object.kind == "view") continue;  // plan.views
       notes.insert(object.kind + " \"" + object.name + "\" is passed over: " + object.reason);

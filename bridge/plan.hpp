@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,12 +62,13 @@ struct Orphans {
 /// One table of one file with what a full read of it found. Where the types are known beforehand (the helpdesk's table,
 /// unless text is examined) only rows are counted.
 struct TableProfile {
-  Table table;
+  std::shared_ptr<const Table> table;  ///< never null; files may share it
   std::string file_name;
   std::vector<ColumnProfile> columns;  ///< one for each of table.columns
   std::vector<Sightings> sightings;    ///< the same; empty unless text is examined
   std::vector<Orphans> orphans;        ///< where text is examined
   std::int64_t rows = 0;
+  std::int64_t sequence = 0;           ///< the highest id that AUTOINCREMENT has used up
   std::int64_t tenant_mismatches = 0;  ///< rows whose own tenant column is not the file's tenant
   std::int64_t superseded = 0;         ///< helpdesk objects: rows that lose to a later update of the same object
 

@@ -100,10 +100,10 @@ Candidate translate_index(const TablePlan& plan, const Table& table, const Index
 // Whether no file may hold two rows alike in these terms.
 bool is_unique_in_all(const TablePlan& plan, const Versions& versions, const Candidate& candidate) {
   return std::all_of(versions.begin(), versions.end(), [&](const TableProfile* version) {
-    const std::vector<Index>& indexes = version->table.indexes;
+    const std::vector<Index>& indexes = version->table->indexes;
     return std::any_of(indexes.begin(), indexes.end(), [&](const Index& index) {
       if (!index.unique) return false;
-      const Candidate other = translate_index(plan, version->table, index);
+      const Candidate other = translate_index(plan, *version->table, index);
       return !other.why && other.same_as(candidate.index);
     });
   });
@@ -142,13 +142,13 @@ void add_index(TablePlan& plan, const Versions& versions, const Table& table, co
 
 void add_checks(TablePlan& plan, const Versions& versions, std::set<std::string>& notes) {
   for (const TableProfile* version : versions) {
-    for (const std::string& sql : version->table.checks) {
+    for (const std::string& sql : version->table->checks) {
       const bool in_all = std::all_of(versions.begin(), versions.end(), [&](const TableProfile* other) {
-        const Names& checks = other->table.checks;
+        const Names& checks = other->table->checks;
         return std::find(checks.begin(), checks.end(), sql) != checks.end();
       });
       const std::string shown = "check (" + printable(sql, kSqlShown) + ") is not carried over: ";
-      const std::optional<std::string> translated = translate_condition(sql, columns_of(plan, version->table));
+      const std::optional<std::string> translated = translate_condition(sql, columns_of(plan, *version->table));
       if (!in_all) {
         notes.insert(shown + "not all files have it");
       } else if (!translated) {
@@ -227,7 +227,7 @@ const char* resolve(const TablePlan& plan, const TablePlan* parent, const Foreig
 void plan_constraints(TablePlan& plan, const Versions& versions) {
   std::set<std::string> notes;
   for (const TableProfile* version : versions) {
-    for (const Index& index : version->table.indexes) add_index(plan, versions, version->table, index, notes);
+    for (const Index& index : version->table->indexes) add_index(plan, versions, *version->table, index, notes);
   }
   add_checks(plan, versions, notes);
   plan.notes.insert(plan.notes.end(), notes.begin(), notes.end());
@@ -235,13 +235,13 @@ void plan_constraints(TablePlan& plan, const Versions& versions) {
 
 void plan_foreign_keys(TablePlan& plan, const std::vector<TablePlan>& tables, const Versions& versions) {
   std::set<std::string> notes, names;
-  for (const ForeignKey& source : versions.front()->table.foreign_keys) {
+  for (const ForeignKey& source : versions.front()->table->foreign_keys) {
     const std::string shown =
         "foreign key (" + listed(source.columns) + ") to \"" + printable(source.referenced_table, kNameShown) + "\"";
     ForeignKeyPlan key;
     const char* why = resolve(plan, find_table(tables, source.referenced_table), source, key);
     const bool in_all = std::all_of(versions.begin(), versions.end(), [&](const TableProfile* version) {
-      const std::vector<ForeignKey>& keys = version->table.foreign_keys;
+      const std::vector<ForeignKey>& keys = version->table->foreign_keys;
       return std::any_of(keys.begin(), keys.end(), [&](const ForeignKey& other) { return same_key(source, other); });
     });
     if (!in_all) why = "not all files have it";

@@ -1,6 +1,7 @@
 // What a full read of a file finds: storage classes, times, JSON, tenants, repeated objects.
 #include <algorithm>
 #include <future>
+#include <memory>
 
 #include "bridge/helpdesk.hpp"
 #include "bridge/orphans.hpp"
@@ -82,7 +83,7 @@ void note(Sightings& sightings, std::uint32_t seen, sqlite3_stmt* statement, con
 // Long text stays on its overflow pages unless a column's bytes are asked for.
 Status profile_rows(const Source& source, const std::string& tenant, const PlanOptions& options,
                     const std::optional<RowidRange>& range, TableProfile& profile) {
-  const Table& table = profile.table;
+  const Table& table = *profile.table;
   const int tenant_column = tenant_column_index(table, options);
   const bool reads_text = reads_all_text(options);
   const std::vector<ColumnReader> readers = column_readers(table, options, tenant_column);
@@ -150,7 +151,7 @@ Status profile_table(const Source& source, const std::string& tenant, const Plan
   std::optional<RowidRange> range;
   Result<std::unique_ptr<Source>> twin = std::unique_ptr<Source>();
   if (options.in_halves) {
-    if (Status status = find_range(source, profile.table, range); !status.ok()) return status;
+    if (Status status = find_range(source, *profile.table, range); !status.ok()) return status;
     if (range) twin = source.twin();
     if (!twin.ok()) return twin.status();
   }
@@ -175,14 +176,14 @@ bool all_known(const Table& table) {
 
 // Enough for a table whose types and keys are known.
 Status count_rows(const Source& source, TableProfile& profile) {
-  const std::string sql = "SELECT count(*) FROM " + profile.table.rows_sql();
+  const std::string sql = "SELECT count(*) FROM " + profile.table->rows_sql();
   Statement owned;
   int code = prepare(source.connection(), sql.c_str(), owned);
   sqlite3_stmt* const statement = owned.get();
   if (code == SQLITE_OK) code = sqlite3_step(statement);
   if (code == SQLITE_ROW) profile.rows = sqlite3_column_int64(statement, 0);
   Status status;
-  if (code != SQLITE_ROW) status = source.failure(code, "count the rows of \"" + profile.table.name + "\"");
+  if (code != SQLITE_ROW) status = source.failure(code, "count the rows of \"" + profile.table->name + "\"");
   return status;
 }
 
@@ -246,15 +247,16 @@ Result<FileProfile> profile_file(const Source& source, const std::string& tenant
     TableProfile profile;
     profile.file_name = file.file_name;
     profile.columns.resize(table.columns.size());
-    profile.table = std::move(table);
-    Status status = is_known_by_names(profile.table, options)
+    profile.sequence = catalog.value().sequences[table.name];
+    profile.table = std::make_shared<const Table>(std::move(table));
+    Status status = is_known_by_names(*profile.table, options)
                         ? options.count_known ? count_rows(source, profile) : Status()
                         : profile_table(source, tenant, options, profile);
     if (!status.ok()) return status;
     if (options.examine_text) status = find_orphans(source, profile);
     if (!status.ok()) return status;
-    if (is_integrated_objects(profile.table) && options.examine_text) {
-      Result<std::vector<std::int64_t>> superseded = superseded_rows(source, profile.table);
+    if (is_integrated_objects(*profile.table) && options.examine_text) {
+      Result<std::vector<std::int64_t>> superseded = superseded_rows(source, *profile.table);
       if (!superseded.ok()) return superseded.status();
       profile.superseded = static_cast<std::int64_t>(superseded.value().size());
     }

@@ -50,15 +50,15 @@ std::string create_foreign_table(const bridge::TableProfile& profile, const std:
                                  const char* server_name) {
   std::string sql = "CREATE FOREIGN TABLE " + in_quotes(name) + " (";
   std::vector<std::string> taken;
-  for (std::size_t i = 0; i < profile.table.columns.size(); ++i) {
-    const bridge::Column& column = profile.table.columns[i];
+  for (std::size_t i = 0; i < profile.table->columns.size(); ++i) {
+    const bridge::Column& column = profile.table->columns[i];
     const bridge::TypeDecision decision =
         bridge::decide_type(column.declared_type, profile.columns[i], column.primary_key_position > 0);
     taken.push_back(bridge::fit_column_name(column.name, taken));
     sql += (i > 0 ? ", " : "") + in_quotes(taken.back()) + " " + bridge::sql_name(decision.type);
     if (taken.back() != column.name) sql += " OPTIONS (\"column\" " + literal(column.name) + ")";
   }
-  return sql + ") SERVER " + in_quotes(server_name) + " OPTIONS (\"table\" " + literal(profile.table.name) + ")";
+  return sql + ") SERVER " + in_quotes(server_name) + " OPTIONS (\"table\" " + literal(profile.table->name) + ")";
 }
 
 std::vector<std::string> create_statements(const ImportForeignSchemaStmt* statement, const char* path,
@@ -75,7 +75,7 @@ std::vector<std::string> create_statements(const ImportForeignSchemaStmt* statem
   const bridge::FileProfile file = take(bridge::profile_file(*source, "", options));
   std::vector<std::string> statements;
   for (const bridge::TableProfile& table : file.tables) {
-    statements.push_back(create_foreign_table(table, bridge::fit_name(table.table.name), server_name));
+    statements.push_back(create_foreign_table(table, bridge::fit_name(table.table->name), server_name));
   }
   return statements;
 }

@@ -66,15 +66,16 @@ Importer::Importer(const std::string& path, std::string tenant, std::string sche
 std::vector<ImportedTable> Importer::run() {
   ledger_.begin_import();
   std::vector<ImportedTable> imported;
-  for (const bridge::TableProfile& table : profile_.tables) imported.push_back(import_table(table.table));
+  for (const bridge::TableProfile& table : profile_.tables) imported.push_back(import_table(table));
   check(source_->check_unchanged());
   return imported;
 }
 
-ImportedTable Importer::import_table(const bridge::Table& table) {
+ImportedTable Importer::import_table(const bridge::TableProfile& profile) {
+  const bridge::Table& table = *profile.table;
   bridge::TablePlan plan = *plan_.find_source(table.name);
   const TargetTable target = prepare_target(plan, schema_, ledger_);
-  ledger_.write_source_table(table, plan, schema_);
+  ledger_.write_source_table(profile, plan, schema_);
   ImportedTable imported;
   imported.relation = target.relation;
   std::vector<LedgerChunk> entries;

@@ -30,7 +30,7 @@ class Importer {
   std::vector<ImportedTable> run();
 
  private:
-  ImportedTable import_table(const bridge::Table& table);
+  ImportedTable import_table(const bridge::TableProfile& profile);
   template <class Take>
   void read_missing(const bridge::Table& table, const bridge::TablePlan& plan, bool is_known,
                     const bridge::ChunkMatch& match, Take take_chunk) const;

@@ -71,8 +71,9 @@ void Ledger::forget_target(const std::string& schema, const std::string& table) 
   }
 }
 
-void Ledger::write_source_table(const bridge::Table& table, const bridge::TablePlan& plan,
+void Ledger::write_source_table(const bridge::TableProfile& profile, const bridge::TablePlan& plan,
                                 const std::string& schema) const {
+  const bridge::Table& table = *profile.table;
   run_sql(
       "INSERT INTO rowhouse.import_table "
       "(tenant, source, source_table, target_schema, target_table, source_sql, columns, sequence) "
@@ -80,7 +81,7 @@ void Ledger::write_source_table(const bridge::Table& table, const bridge::TableP
       "ON CONFLICT (tenant, source, source_table, target_schema) DO UPDATE SET target_table = excluded.target_table, "
       "source_sql = excluded.source_sql, columns = excluded.columns, sequence = excluded.sequence",
       {tenant_, source_, table.name, schema, plan.name, bridge::source_sql(table), bridge::source_columns(table, plan),
-       table.autoincrement ? Parameter(table.sequence) : Parameter::null_of(INT8OID)},
+       table.autoincrement ? Parameter(profile.sequence) : Parameter::null_of(INT8OID)},
       owner_);
 }
 

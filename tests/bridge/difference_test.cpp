@@ -25,7 +25,7 @@ std::string rows_sql(const std::string& select = "SELECT i, 'row ' || i, i * 0.5
 constexpr bridge::ChunkLimits kSmall{16 * 1024, 600};
 
 std::vector<ChunkIdentity> scan(const PlannedFiles& files) {
-  auto scanner = bridge::ChunkScanner::open(*files.sources[0], files.profiles[0].tables[0].table, kSmall);
+  auto scanner = bridge::ChunkScanner::open(*files.sources[0], *files.profiles[0].tables[0].table, kSmall);
   std::vector<ChunkIdentity> chunks;
   for (ChunkIdentity chunk; scanner.value()->next(chunk).value();) chunks.push_back(chunk);
   return chunks;

@@ -123,13 +123,13 @@ Status read_file(const std::string& path, const bridge::SourceOptions& options, 
   bridge::Chunk chunk;
   for (const bridge::TableProfile& table : profile.value().tables) {
     const auto encoder =
-        bridge::CopyEncoder::open(*source.value(), table.table, *plan.find_source(table.table.name), "acme");
+        bridge::CopyEncoder::open(*source.value(), *table.table, *plan.find_source(table.table->name), "acme");
     if (!encoder.ok()) return encoder.status();
     for (;;) {
       const auto more = encoder.value()->next(chunk);
       if (!more.ok()) return more.status();
       if (!more.value()) break;
-      digests += table.table.name + " " + chunk.identity.key_to + " " + chunk.identity.digest + "\n";
+      digests += table.table->name + " " + chunk.identity.key_to + " " + chunk.identity.digest + "\n";
     }
   }
   return source.value()->check_unchanged();

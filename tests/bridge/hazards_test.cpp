@@ -168,7 +168,7 @@ TEST(Hazards, OfKeysThatBecomeOne) {
     options.text_policy = c.policy;
     const bridge::Plan plan = make_plan(files.profiles, options);
     std::vector<Hazard> hazards;
-    ASSERT_TRUE(find_collisions(*files.sources[0], files.profiles[0].tables[0].table, plan.tables[0], hazards).ok()) << c.what;
+    ASSERT_TRUE(find_collisions(*files.sources[0], *files.profiles[0].tables[0].table, plan.tables[0], hazards).ok()) << c.what;
     std::string found;
     for (const Hazard& hazard : hazards) found += hazard.column + " " + std::to_string(hazard.count) + " " + hazard.sample + ";";
     EXPECT_EQ(found, c.found) << c.what;

@@ -102,7 +102,7 @@ TEST(Helpdesk, KeepsTheLastUpdateOfAnObject) {
   };
   for (const Superseded& c : kCases) {
     const PlannedFiles files({objects("company_id") + c.rows});
-    const auto found = bridge::superseded_rows(*files.sources[0], files.profiles[0].tables[0].table);
+    const auto found = bridge::superseded_rows(*files.sources[0], *files.profiles[0].tables[0].table);
     ASSERT_TRUE(found.ok()) << found.status().message;
     EXPECT_EQ(found.value(), c.superseded) << c.what;
   }

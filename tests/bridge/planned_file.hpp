@@ -40,8 +40,8 @@ struct PlannedFiles {
   std::unique_ptr<bridge::CopyEncoder> encoder(const std::string& name, std::size_t file = 0,
                                                const bridge::EncoderLimits& limits = {}) const {
     for (const bridge::TableProfile& profile : profiles[file].tables) {
-      if (profile.table.name != name) continue;
-      auto encoder = bridge::CopyEncoder::open(*sources[file], profile.table, table(name), "acme", limits);
+      if (profile.table->name != name) continue;
+      auto encoder = bridge::CopyEncoder::open(*sources[file], *profile.table, table(name), "acme", limits);
       if (!encoder.ok()) throw std::runtime_error(encoder.status().message);
       return std::move(encoder.value());
     }

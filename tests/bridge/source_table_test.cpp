@@ -46,9 +46,9 @@ TEST(SourceTable, KeepsSqlAndColumns) {
     SCOPED_TRACE(one.script);
     const PlannedFiles files({one.script});
     for (const bridge::TableProfile& profile : files.profiles[0].tables) {
-      if (profile.table.name != one.table) continue;
-      EXPECT_EQ(bridge::source_sql(profile.table), one.sql);
-      EXPECT_EQ(bridge::source_columns(profile.table, files.table(one.table)), one.columns);
+      if (profile.table->name != one.table) continue;
+      EXPECT_EQ(bridge::source_sql(*profile.table), one.sql);
+      EXPECT_EQ(bridge::source_columns(*profile.table, files.table(one.table)), one.columns);
     }
   }
 }

@@ -71,7 +71,7 @@ TEST(TextPolicy, GoesFromThePlanToTheRows) {
   const PlannedFiles files({kFile});
   const auto encode = [&](const TextPolicy& policy, std::string& digest) {
     const bridge::Plan plan = make_plan(files.profiles, options_with(policy));
-    auto encoder = bridge::CopyEncoder::open(*files.sources[0], files.profiles[0].tables[0].table, plan.tables[0], "acme");
+    auto encoder = bridge::CopyEncoder::open(*files.sources[0], *files.profiles[0].tables[0].table, plan.tables[0], "acme");
     bridge::Chunk chunk;
     EXPECT_TRUE(encoder.ok() && encoder.value()->next(chunk).ok());
     digest = chunk.identity.digest;

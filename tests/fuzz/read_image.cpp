@@ -149,14 +149,14 @@ std::string read_image(std::string_view image) {
 
   std::int64_t rows = 0;
   for (const TableProfile& table : profile.value().tables) {
-    const TablePlan* planned = plan.find_source(table.table.name);
+    const TablePlan* planned = plan.find_source(table.table->name);
     promise(planned != nullptr, "a plan for each table");
     std::vector<Hazard> hazards;
-    const Status collisions = find_collisions(*source.value(), table.table, *planned, hazards);
+    const Status collisions = find_collisions(*source.value(), *table.table, *planned, hazards);
     if (!collisions.ok()) return refused(collisions);
     for (const Hazard& hazard : hazards) promise(hazard.count < table.rows, "one row of each key is kept");
     const auto encoder =
-        CopyEncoder::open(*source.value(), table.table, *planned, "acme", {{256 * 1024, 1000}, 64 * 1024 * 1024});
+        CopyEncoder::open(*source.value(), *table.table, *planned, "acme", {{256 * 1024, 1000}, 64 * 1024 * 1024});
     if (!encoder.ok()) return refused(encoder.status());
     Chunk chunk;
     std::int64_t encoded = 0, rejected = 0;

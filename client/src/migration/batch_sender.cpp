@@ -217,7 +217,7 @@ void begin_for(PostgresConnection& connection, const LedgerPlace& place, bool re
   if (registers) trip.add("SELECT rowhouse.create_tenant($1, true)", {place.tenant});
   trip.add(std::string(kSetTenant), {place.tenant});
   for (const TableWork* work : to_note)
-    write_source_table(trip, place.tenant, place.source, work->table, work->plan, place.schema, place.run);
+    write_source_table(trip, place, *work);
   try {
     trip.run();
   } catch (...) {

@@ -77,17 +77,17 @@ bool is_excluded(const MigrationOptions& options, const std::string& table) {
 void require_used(const std::vector<ProfiledFile>& files, const MigrationOptions& options) {
   std::vector<std::string> tables;
   for (const ProfiledFile& file : files) {
-    for (const bridge::TableProfile& table : file.profile.tables) tables.push_back(table.table.name);
+    for (const bridge::TableProfile& table : file.profile.tables) tables.push_back(table.table->name);
   }
   for (const TypeChoice& choice : options.types) {
     bool has_table = false, has_column = false;
     std::vector<std::string> columns;
     for (const ProfiledFile& file : files) {
       for (const bridge::TableProfile& profile : file.profile.tables) {
-        if (!bridge::same_name(profile.table.name, choice.table)) continue;
+        if (!bridge::same_name(profile.table->name, choice.table)) continue;
         has_table = true;
-        has_column = has_column || profile.table.find(choice.column);
-        for (const bridge::Column& column : profile.table.columns) columns.push_back(column.name);
+        has_column = has_column || profile.table->find(choice.column);
+        for (const bridge::Column& column : profile.table->columns) columns.push_back(column.name);
       }
     }
     const std::string table = "table \"" + choice.table + "\"";

@@ -24,10 +24,10 @@ FileReading::FileReading(const CopyRun& run, const ProfiledFile& file, const Fil
   unchanged_ = std::move(look.unchanged);
   for (const bridge::TablePlan& plan : run.plan.tables) {
     const bridge::TableProfile* of_table = find_table(file.profile, plan);
-    const TableLook* table = of_table ? look.find(of_table->table.name) : nullptr;
+    const TableLook* table = of_table ? look.find(of_table->table->name) : nullptr;
     if (!table) continue;
     works_.push_back(
-        std::make_unique<TableWork>(source_, *file_, of_table->table, plan, *table, run.options.schema));
+        std::make_unique<TableWork>(source_, *file_, *of_table, plan, *table, run.options.schema));
     works_.back()->is_bound = run.bound.count(plan.name) > 0;
   }
 }

@@ -8,6 +8,7 @@
 #include "migration/core_installer.hpp"
 #include "migration/file_copy.hpp"
 #include "migration/interrupt_watch.hpp"
+#include "migration/shared_tables.hpp"
 #include "migration/source_tables.hpp"
 #include "migration/target_tables.hpp"
 #include "migration/target_views.hpp"
@@ -120,7 +121,10 @@ class Migration {
                                    sound < detail::WhenSound::kOpen};
     };
     std::shared_ptr<detail::OpenFile> open = detail::read_whole(source, options_, read, when);
-    if (found) found->open = std::move(open);
+    if (!found) return;
+    found->open = std::move(open);
+    const std::lock_guard lock(mutex);
+    tables_.share(found->profile);
   }
 
   // True when there is nothing to do.
@@ -373,6 +377,7 @@ class Migration {
   bool checks_first_ = false;  // a file that was planned for beside its check has failed
   bool is_damaged_ = false;    // the only file, which has brought nothing: what it made of the plan counts for nothing
   std::vector<detail::ProfiledFile> files_;
+  detail::SharedTables tables_;  // of files_
   std::size_t unreadable_ = 0;  // failures of before the copy
   bridge::Plan plan_;
   std::vector<std::string> table_notes_;

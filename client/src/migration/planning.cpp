@@ -128,7 +128,7 @@ void find_collisions(bridge::Plan& plan, const std::vector<detail::ProfiledFile>
         for (const bridge::TablePlan& table : plan.tables) {
           if (!may_collide(table)) continue;
           const bridge::Status status =
-              bridge::find_collisions(source, detail::find_table(file.profile, table)->table, table, found[&table]);
+              bridge::find_collisions(source, *detail::find_table(file.profile, table)->table, table, found[&table]);
           if (!status.ok()) detail::throw_status(status);
         }
         detail::require_unchanged(source);

@@ -13,6 +13,7 @@
 #include "bridge/tenant_id.hpp"
 #include "migration/choices.hpp"
 #include "migration/integrity_check.hpp"
+#include "migration/shared_tables.hpp"
 
 namespace rowhouse {
 namespace {
@@ -250,6 +251,7 @@ bridge::FileProfile profile_source(const bridge::Source& file, const MigrationSo
 std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& sources, const MigrationOptions& options,
                                           bool examine_text, std::vector<FileFailure>& failures) {
   std::vector<ProfiledFile> files;
+  SharedTables tables;
   MigrationProgress progress{"plan", "", "", 0, 0, 0, sources.size()};
   for (const MigrationSource& source : sources) {
     check_interrupted(options);
@@ -264,6 +266,7 @@ std::vector<ProfiledFile> profile_sources(const std::vector<MigrationSource>& so
       read_whole(source, options, read, [&](const bridge::Source&) {
         return options.check_integrity ? WhenSound::kBefore : WhenSound::kNever;
       });
+      tables.share(profile);
       files.push_back({source, std::move(profile)});
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;
@@ -286,7 +289,7 @@ bridge::Plan plan_files(const std::vector<ProfiledFile>& files, const MigrationO
 
 const bridge::TableProfile* find_table(const bridge::FileProfile& profile, const bridge::TablePlan& plan) {
   for (const bridge::TableProfile& table : profile.tables) {
-    if (sqlite3_stricmp(table.table.name.c_str(), plan.source_name.c_str()) == 0) return &table;
+    if (sqlite3_stricmp(table.table->name.c_str(), plan.source_name.c_str()) == 0) return &table;
   }
   return nullptr;
 }

@@ -6,11 +6,9 @@
 
 namespace rowhouse::detail {
 
-void write_source_table(RoundTrip& trip, const std::string& tenant, const std::string& source_name,
-                        const bridge::Table& table, const bridge::TablePlan& plan, const std::string& schema,
-                        const std::string& run) {
+void write_source_table(RoundTrip& trip, const LedgerPlace& place, const TableWork& work) {
   std::optional<std::string> sequence;
-  if (table.autoincrement) sequence = std::to_string(table.sequence);
+  if (work.table.autoincrement) sequence = std::to_string(work.sequence);
   trip.add(
       "INSERT INTO rowhouse.import_table AS t "
       "(tenant, source, source_table, target_schema, target_table, source_sql, columns, sequence, unfinished) "
@@ -18,8 +16,8 @@ void write_source_table(RoundTrip& trip, const std::string& tenant, const std::s
       "ON CONFLICT (tenant, source, source_table, target_schema) DO UPDATE SET target_table = excluded.target_table, "
       "source_sql = excluded.source_sql, columns = excluded.columns, sequence = excluded.sequence, "
       "unfinished = excluded.unfinished",
-      {tenant, source_name, table.name, schema, plan.name, bridge::source_sql(table),
-       bridge::source_columns(table, plan), std::move(sequence), run});
+      {place.tenant, place.source, work.table.name, place.schema, work.plan.name, bridge::source_sql(work.table),
+       bridge::source_columns(work.table, work.plan), std::move(sequence), place.run});
 }
 
 std::string new_run() {

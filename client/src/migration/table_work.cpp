@@ -21,9 +21,13 @@ std::int64_t to_rowid(const std::string& key) {
 
 }  // namespace
 
-TableWork::TableWork(const MigrationSource& source, const bridge::Source& file, const bridge::Table& table,
+TableWork::TableWork(const MigrationSource& source, const bridge::Source& file, const bridge::TableProfile& profile,
                      const bridge::TablePlan& plan, TableLook look, const std::string& schema)
-    : table(table), plan(plan), look(std::move(look)), target(bridge::quote_qualified(schema, plan.name)) {
+    : table(*profile.table),
+      sequence(profile.sequence),
+      plan(plan),
+      look(std::move(look)),
+      target(bridge::quote_qualified(schema, plan.name)) {
   bridge::Result<std::vector<bridge::CopyColumn>> encoded = bridge::CopyEncoder::columns_of(table, plan);
   if (!encoded.ok()) throw_status(encoded.status());
   columns = std::move(encoded.value());

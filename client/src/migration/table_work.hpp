@@ -11,11 +11,12 @@ namespace rowhouse::detail {
 
 // A table of one file on its way into PostgreSQL.
 struct TableWork {
-  TableWork(const MigrationSource& source, const bridge::Source& file, const bridge::Table& table,
+  TableWork(const MigrationSource& source, const bridge::Source& file, const bridge::TableProfile& profile,
             const bridge::TablePlan& plan, TableLook look, const std::string& schema);
   TableWork(const TableWork&) = delete;
 
   const bridge::Table& table;
+  const std::int64_t sequence;          // the highest id that AUTOINCREMENT has used up
   const bridge::TablePlan& plan;
   const TableLook look;
   const std::string target;             // qualified and quoted

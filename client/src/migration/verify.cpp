@@ -146,7 +146,7 @@ class Verification {
                                  bridge::sql_name(column.type) + ", not " + bridge::sql_name(*column.wider) +
                                  " as --types says");
     }
-    detail::TableComparison comparison(file, profile.table, table, keys_set_aside(result), result);
+    detail::TableComparison comparison(file, *profile.table, table, keys_set_aside(result), result);
     detail::TableComparison::Fields fields;
     std::int64_t rows = 0;
     connection_.copy_out(select(table, result.tenant), [&](std::string_view line) {
