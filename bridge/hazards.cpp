@@ -64,17 +64,21 @@ class HazardFinder {
   }
   static std::string in_file(const TableProfile& version) { return printable(version.file_name, kNameShown); }
 
-  static int place(const TableProfile& version, const std::string& column) {
-    for (std::size_t i = 0; i < version.table->columns.size(); ++i) {
-      if (same_name(version.table->columns[i].name, column)) return static_cast<int>(i);
+  // Which of the version's columns it is, -1 for none. `near`: which it was in the version before, where to begin.
+  static int place(const TableProfile& version, const std::string& column, std::size_t& near) {
+    const std::vector<Column>& columns = version.table->columns;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const std::size_t at = (near + i) % columns.size();
+      if (same_name(columns[at].name, column)) return static_cast<int>(near = at);
     }
     return -1;
   }
 
   std::string first(const std::string& column, Sight sight) const {
+    std::size_t near = 0;
     for (const TableProfile* version : versions_) {
-      const int at = place(*version, column);
-      if (at < 0 || version->sightings.empty()) continue;
+      const int at = version->sightings.empty() ? -1 : place(*version, column, near);
+      if (at < 0) continue;
       if (const std::string* key = version->sightings[static_cast<std::size_t>(at)].find(sight))
         return at_row(*version, *key);
     }
@@ -252,9 +256,10 @@ class HazardFinder {
     std::int64_t lacking = 0, narrower = 0;
     const TableProfile* first_lacking = nullptr;
     std::string first_narrower;
+    std::size_t near = 0;
     const bool bytes = plan_.text_policy.on_invalid_utf8 == OnInvalidUtf8::bytea;
     for (const TableProfile* version : versions_) {
-      const int at = place(*version, column.source_name);
+      const int at = place(*version, column.source_name, near);
       if (at < 0) {
         ++lacking;
         if (!first_lacking) first_lacking = version;

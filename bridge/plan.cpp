@@ -64,13 +64,20 @@ bool is_judged_alike(DeclaredKind first, DeclaredKind other) {
   return !needs_text(first) || first == other || times;
 }
 
+// Or the end. Mostly it is where the column is in its own table.
+std::vector<MergedColumn>::iterator find_merged(std::vector<MergedColumn>& merged, const std::string& name,
+                                                std::size_t place) {
+  const auto is_it = [&](const MergedColumn& m) { return same_name(m.column.name, name); };
+  if (place < merged.size() && is_it(merged[place])) return merged.begin() + static_cast<std::ptrdiff_t>(place);
+  return std::find_if(merged.begin(), merged.end(), is_it);
+}
+
 std::vector<MergedColumn> merge_columns(const Versions& versions) {
   std::vector<MergedColumn> merged;
   for (const TableProfile* version : versions) {
     for (std::size_t i = 0; i < version->table->columns.size(); ++i) {
       const Column& column = version->table->columns[i];
-      auto at = std::find_if(merged.begin(), merged.end(),
-                             [&](const MergedColumn& m) { return same_name(m.column.name, column.name); });
+      auto at = find_merged(merged, column.name, i);
       if (at == merged.end()) at = merged.insert(merged.end(), MergedColumn{column, {}});
       at->profile.add(version->columns[i]);
       at->judged_alike &= version->columns[i].values() == 0 ||
