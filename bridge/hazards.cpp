@@ -57,6 +57,11 @@ class HazardFinder {
       hazards_.push_back({kind, plan_.source_name, column, count, std::move(sample), std::move(becomes)});
   }
 
+  // Where it was first seen is looked for in the files only if it was.
+  void add(const char* kind, const std::string& column, std::int64_t count, Sight sight, std::string becomes) {
+    if (count > 0) add(kind, column, count, first(column, sight), std::move(becomes));
+  }
+
   // "key 7", and of which file where there are several.
   std::string at_row(const TableProfile& version, const std::string& key) const {
     if (key.empty()) return in_file(version);
@@ -101,15 +106,15 @@ class HazardFinder {
     const std::string& name = column.source_name;
     const DeclaredKind kind = kind_of(column);
     find_bad_text(column);
-    add("beyond_bigint", name, profile.beyond_bigint, first(name, kSeesBeyondBigint),
+    add("beyond_bigint", name, profile.beyond_bigint, kSeesBeyondBigint,
         std::string(sql_name(column.type)) + ": SQLite stores it as a real, its last digits were gone before");
     if (profile.reals > 0 && column.type == PgType::numeric)
-      add("beyond_double", name, profile.integers_over_2_53, first(name, kSeesBeyondDouble),
+      add("beyond_double", name, profile.integers_over_2_53, kSeesBeyondDouble,
           "numeric, as no double precision holds each of the column's numbers");
-    add("infinity", name, profile.infinities, first(name, kSeesInfinity), infinity(column.type));
+    add("infinity", name, profile.infinities, kSeesInfinity, infinity(column.type));
     find_mixed_classes(column, kind);
     if (kind == DeclaredKind::date || kind == DeclaredKind::time) find_mixed_times(column);
-    add("not_as_declared", name, profile.not_boolean + profile.not_json + profile.not_time, first(name, kSeesMisfit),
+    add("not_as_declared", name, profile.not_boolean + profile.not_json + profile.not_time, kSeesMisfit,
         misfit_becomes(column));
     find_drift_of(column);
   }
@@ -125,13 +130,13 @@ class HazardFinder {
     const bool repaired = plan_.repairs(column);
     const char* const why = policy.changes_values() && !repaired ? ": no policy changes a key" : "";
     const bool bytes = column.type == PgType::bytea;
-    add("nul_in_text", name, column.profile.nul_texts, first(name, kSeesNul),
+    add("nul_in_text", name, column.profile.nul_texts, kSeesNul,
         bytes                                                ? "bytea, NUL included"
         : repaired && policy.on_nul == OnNul::strip          ? "the NUL is left out"
         : repaired && policy.on_nul == OnNul::replace        ? "the NUL becomes U+2400"
         : policy.on_nul != OnNul::reject                     ? set_aside("22021") + why
                                                              : set_aside("22021"));
-    add("invalid_utf8", name, column.profile.invalid_texts, first(name, kSeesInvalidUtf8),
+    add("invalid_utf8", name, column.profile.invalid_texts, kSeesInvalidUtf8,
         bytes                                                                 ? "bytea, byte by byte"
         : repaired && policy.on_invalid_utf8 == OnInvalidUtf8::replace        ? "each wrong byte becomes U+FFFD"
         : policy.on_invalid_utf8 == OnInvalidUtf8::replace                    ? set_aside("22021") + why
@@ -152,7 +157,7 @@ class HazardFinder {
     if (column.type == PgType::text) becomes += ", numbers in their shortest exact form";
     if (column.type == PgType::bytea) becomes += ", text and numbers as the bytes that they are written with";
     if (numbers) becomes += ", which holds each of them exactly";
-    add("mixed_classes", column.source_name, sum(rest), first(column.source_name, rest.front().sight), becomes);
+    add("mixed_classes", column.source_name, sum(rest), rest.front().sight, becomes);
   }
 
   // Counted for texts alone: other classes in the column are a mix of classes.
@@ -169,7 +174,7 @@ class HazardFinder {
     if (column.type == PgType::timestamptz) becomes += ", a time without a zone as UTC";
     if (dates > 0 && (column.type == PgType::timestamp || column.type == PgType::timestamptz))
       becomes += ", a date as its midnight";
-    add("mixed_times", column.source_name, sum(rest), first(column.source_name, rest.front().sight), becomes);
+    add("mixed_times", column.source_name, sum(rest), rest.front().sight, becomes);
   }
 
   std::string misfit_becomes(const ColumnPlan& column) const {
@@ -183,7 +188,7 @@ class HazardFinder {
     for (const std::string& name : versions_.front()->table->primary_key()) {
       const ColumnPlan* column = plan_.find_source(name);
       if (column)
-        add("null_in_key", name, column->profile.nulls, first(name, kSeesNull),
+        add("null_in_key", name, column->profile.nulls, kSeesNull,
             "rows are keyed by SQLite's rowid, in \"" + plan_.primary_key.front() + "\"");
     }
   }
