@@ -38,7 +38,8 @@ class Ledger {
   /// A table that was dropped since its imports holds nothing of what the ledger says.
   void forget_target(const std::string& schema, const std::string& table) const;
   /// What the table looks like in its source, to export it again.
-  void write_source_table(const bridge::TableProfile& profile, const bridge::TablePlan& plan, const std::string& schema) const;
+  void write_source_table(const bridge::TableProfile& profile, const bridge::TablePlan& plan,
+                          const std::string& schema) const;
 
  private:
   void write_rejects(const std::string& source_table, const std::vector<bridge::Reject>& rejects,

@@ -8,8 +8,8 @@
 namespace rowhouse::detail {
 
 // Notes in rowhouse.import_table what a table of a source looks like there, so that it can be exported again. Call it
-// in the transaction that loads the table, whether or not rows are sent. Until finish_run() the file counts as unfinished by the
-// run of `place`.
+// in the transaction that loads the table, whether or not rows are sent. Until finish_run() the file counts as
+// unfinished by the run of `place`.
 void write_source_table(RoundTrip& trip, const LedgerPlace& place, const TableWork& work);
 
 // A name for a run that no other has.
